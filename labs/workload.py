@@ -1,0 +1,396 @@
+"""Requests as a server meets them: when they arrive and how long prompts and answers are."""
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib import resources
+from os import PathLike
+from typing import Any, TypeVar
+
+import numpy as np
+
+from labs import validation as check
+from labs.validation import FloatArray, IntArray
+
+Path = str | PathLike[str]
+Row = tuple[float | int, int, int, tuple[int, ...] | None]
+Record = TypeVar("Record")
+
+TICKS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Requests in order of arrival.
+
+    Attributes
+    ----------
+    arrival : array (n,)
+        Arrival times in seconds, never decreasing.
+    prompt, output : array (n,)
+        Lengths in tokens, at least 1.
+    blocks : tuple of tuples of int, or None
+        Per request the identities of its prompt's prefix blocks, where the log records them:
+        equal identities are reusable prefixes.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, a length is not a whole number of at least 1, or times fall.
+
+    Examples
+    --------
+    >>> len(Workload(arrival=[0.0, 0.5], prompt=[100, 20], output=[7, 3]))
+    2
+    """
+
+    arrival: FloatArray
+    prompt: IntArray
+    output: IntArray
+    blocks: tuple[tuple[int, ...], ...] | None = None
+
+    def __post_init__(self) -> None:
+        arrival = check.ascending("arrival", self.arrival)
+        most = check.LARGEST_COUNT
+        for name in ("prompt", "output"):
+            lengths = check.sequence(
+                name, getattr(self, name), size=arrival.size, least=1, most=most, whole=True
+            )
+            object.__setattr__(self, name, lengths.astype(np.int64))
+        object.__setattr__(self, "arrival", arrival)
+        if self.blocks is not None and len(self.blocks) != arrival.size:
+            raise check.refuse("blocks", f"of length {arrival.size}", f"length {len(self.blocks)}")
+
+    def __len__(self) -> int:
+        return int(self.arrival.size)
+
+
+def read_azure(path: Path) -> Workload:
+    """Read an Azure LLM inference trace: TIMESTAMP, ContextTokens, GeneratedTokens.
+
+    Parameters
+    ----------
+    path : path
+        A CSV file of AzurePublicDataset, 2023.
+
+    Returns
+    -------
+    Workload
+        Arrival in seconds since the first request.
+
+    Raises
+    ------
+    ValueError
+        Names the file, the line and the reason when a row is malformed.
+
+    References
+    ----------
+    Patel et al., "Splitwise: Efficient generative LLM inference using phase splitting",
+    ISCA 2024; data under CC-BY-4.0.
+    """
+    return read_csv(path, arrival="TIMESTAMP", prompt="ContextTokens", output="GeneratedTokens")
+
+
+def read_csv(path: Path, arrival: str, prompt: str, output: str) -> Workload:
+    """Read a request log of your own.
+
+    Parameters
+    ----------
+    path : path
+        A CSV file with a header line.
+    arrival, prompt, output : str
+        Names of its columns: arrival in seconds or as ISO 8601 timestamps, lengths in tokens.
+
+    Returns
+    -------
+    Workload
+        Sorted by arrival, in seconds since the first request.
+
+    Raises
+    ------
+    ValueError
+        Names the file, the line and the reason when a column is missing or a row malformed.
+    """
+
+    def parse(fields: dict[str, str | None]) -> Row:
+        time, before, after = fields[arrival], fields[prompt], fields[output]
+        if time is None or before is None or after is None:
+            raise ValueError("the row ends early")
+        return _moment(time), _tokens(before), _tokens(after), None
+
+    return _workload(path, _csv_records(path, {arrival, prompt, output}), parse)
+
+
+def read_mooncake(path: Path) -> Workload:
+    """Read a Mooncake trace: timestamp (ms), input_length, output_length, hash_ids per line.
+
+    Parameters
+    ----------
+    path : path
+        A JSON-lines file of the Mooncake project.
+
+    Returns
+    -------
+    Workload
+        Arrival in seconds since the first request, ``blocks`` of 512 tokens each.
+
+    Raises
+    ------
+    ValueError
+        Names the file, the line and the reason when a row is malformed.
+
+    References
+    ----------
+    Qin et al., "Mooncake: Trading more storage for less computation", FAST 2025; data under
+    Apache-2.0.
+    """
+
+    def parse(text: str) -> Row:
+        request = json.loads(text)
+        if not isinstance(request, dict):
+            raise ValueError("a request must be a JSON object")
+        for field in ("timestamp", "input_length", "output_length", "hash_ids"):
+            if field not in request:
+                raise ValueError(f"no field named {field}")
+        blocks = request["hash_ids"]
+        if not isinstance(blocks, list) or not all(type(block) is int for block in blocks):
+            raise ValueError(f"hash_ids must be a list of whole numbers, got {blocks!r}")
+        return (
+            _moment(request["timestamp"]) / 1000,
+            _tokens(request["input_length"]),
+            _tokens(request["output_length"]),
+            tuple(blocks),
+        )
+
+    return _workload(path, _lines(path), parse)
+
+
+def azure_chat(n: int, rate: float, rng: np.random.Generator) -> Workload:
+    """Draw requests with the lengths of the Azure chat trace, arriving at a rate you choose.
+
+    Lengths are drawn jointly from the trace's recorded quantiles and the table of how often each
+    sixteenth of prompts meets each sixteenth of answers, so both marginals and their correlation
+    are the trace's. Gaps between arrivals are gamma distributed with the trace's coefficient of
+    variation, 1.094; the slower swings of its rate are not reproduced.
+
+    Parameters
+    ----------
+    n : int
+        Number of requests, at least 0.
+    rate : float
+        Mean requests per second, above 0 (the trace's own is 5.53).
+    rng : numpy.random.Generator
+        Source of the draws.
+
+    Returns
+    -------
+    Workload
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    References
+    ----------
+    Patel et al., "Splitwise", ISCA 2024; statistics of AzureLLMInferenceTrace_conv (19,366
+    requests of 2023-11-16), CC-BY-4.0.
+
+    Examples
+    --------
+    >>> chat = azure_chat(1000, rate=2.0, rng=np.random.default_rng(7))
+    >>> int(np.median(chat.prompt)) in range(900, 1100)
+    True
+    """
+    n = check.count("n", n, least=0)
+    rate = check.number("rate", rate, above=0)
+    rng = check.generator("rng", rng)
+    facts = azure_chat_facts()
+    joint = np.array(facts["joint"], dtype=float)
+    cell = rng.choice(joint.size, size=n, p=joint.ravel() / joint.sum())
+    lengths = {}
+    for name, place in zip(("prompt", "output"), np.divmod(cell, joint.shape[1]), strict=True):
+        edges = np.concatenate([[0.0], np.cumsum(joint.sum(axis=int(name == "prompt")))])
+        edges /= edges[-1]
+        level = edges[place] + rng.random(n) * np.diff(edges)[place]
+        table = facts["quantiles"][name]
+        lengths[name] = np.rint(np.interp(level, table["level"], table["tokens"]))
+    shape = facts["interarrival_cv"] ** -2
+    gaps = rng.gamma(shape, 1 / (shape * rate), size=n)
+    return Workload(np.cumsum(gaps), lengths["prompt"], lengths["output"])
+
+
+@cache
+def azure_chat_facts() -> dict[str, Any]:
+    """Return the recorded statistics of the Azure chat trace, with their source.
+
+    Returns
+    -------
+    dict
+        ``requests``, ``rate``, ``interarrival_cv``, ``correlation`` of prompt and output,
+        ``quantiles`` (level and tokens of each), the ``joint`` table and the ``source``.
+
+    Examples
+    --------
+    >>> azure_chat_facts()["requests"]
+    19366
+    """
+    text = resources.files("labs").joinpath("azure_chat.json").read_text("utf-8")
+    facts: dict[str, Any] = json.loads(text)
+    return facts
+
+
+def poisson(rate: float, n: int, rng: np.random.Generator) -> FloatArray:
+    """Return arrival times of a Poisson process: independent, exponentially distributed gaps.
+
+    Parameters
+    ----------
+    rate : float
+        Mean arrivals per second, above 0.
+    n : int
+        Number of arrivals, at least 0.
+    rng : numpy.random.Generator
+        Source of the draws.
+
+    Returns
+    -------
+    array (n,)
+        Times in seconds, ascending.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    Examples
+    --------
+    >>> poisson(10.0, 3, np.random.default_rng(0)).round(3).tolist()
+    [0.068, 0.17, 0.172]
+    """
+    rate = check.number("rate", rate, above=0)
+    n = check.count("n", n, least=0)
+    return np.cumsum(check.generator("rng", rng).exponential(1 / rate, size=n))
+
+
+def zipf(objects: int, exponent: float, n: int, rng: np.random.Generator) -> IntArray:
+    """Return requests for objects 0, 1, 2, ... whose popularity falls as ``rank^-exponent``.
+
+    Parameters
+    ----------
+    objects : int
+        Number of objects, at least 1.
+    exponent : float
+        At least 0; 0 makes all equally popular.
+    n : int
+        Number of requests, at least 0.
+    rng : numpy.random.Generator
+        Source of the draws.
+
+    Returns
+    -------
+    array (n,) of int
+        Object 0 is the most popular.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    Examples
+    --------
+    >>> zipf(5, 1.0, 8, np.random.default_rng(3)).tolist()
+    [0, 0, 2, 1, 0, 0, 1, 0]
+    """
+    objects = check.count("objects", objects, most=100_000_000)
+    exponent = check.number("exponent", exponent, least=0)
+    n = check.count("n", n, least=0)
+    rng = check.generator("rng", rng)
+    weight = np.cumsum(np.arange(1, objects + 1, dtype=np.float64) ** -exponent)
+    found: IntArray = np.searchsorted(weight, rng.random(n) * weight[-1], side="right")
+    return np.minimum(found, objects - 1)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    with open(path, encoding="utf-8") as file:
+        yield from enumerate(file, start=1)
+
+
+def _csv_records(path: Path, columns: set[str]) -> Iterator[tuple[int, dict[str, str | None]]]:
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file, strict=True)
+        missing = columns - set(reader.fieldnames or [])
+        if missing:
+            raise ValueError(f"{path}:1: no column named {', '.join(sorted(missing))}")
+        try:
+            for fields in reader:
+                yield reader.line_num, fields
+        except csv.Error as problem:
+            raise ValueError(f"{path}:{reader.line_num}: {problem}") from None
+
+
+def _workload(
+    path: Path, records: Iterator[tuple[int, Record]], parse: Callable[[Record], Row]
+) -> Workload:
+    """Collect requests in order of arrival, naming the line of a record that cannot be parsed."""
+    requests: list[Row] = []
+    try:
+        for line, record in records:
+            try:
+                requests.append(parse(record))
+                if type(requests[-1][0]) is not type(requests[0][0]):
+                    raise ValueError("arrival mixes seconds and timestamps")
+            except ValueError as problem:
+                raise ValueError(f"{path}:{line}: {problem}") from None
+    except UnicodeDecodeError as problem:
+        raise ValueError(f"{path}:{len(requests) + 1}: not UTF-8 text: {problem.reason}") from None
+    if not requests:
+        raise ValueError(f"{path}:1: holds no requests")
+    requests.sort(key=lambda request: request[0])
+    arrival, prompt, output, blocks = zip(*requests, strict=True)
+    second = TICKS if isinstance(arrival[0], int) else 1
+    return Workload(
+        np.array([(moment - arrival[0]) / second for moment in arrival]),
+        np.array(prompt),
+        np.array(output),
+        None if blocks[0] is None else blocks,
+    )
+
+
+def _moment(value: str | float) -> float | int:
+    """Read seconds as a float, or an ISO 8601 timestamp as a whole number of ticks."""
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return _timestamp(str(value))
+    if not np.isfinite(seconds):
+        raise ValueError(f"arrival must be finite, got {value!r}")
+    return seconds
+
+
+def _timestamp(text: str) -> int:
+    """Return nanoseconds since the year 2000; ``datetime`` alone stops at microseconds."""
+    found = re.fullmatch(r"(.*:\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:?\d\d)?", text.strip())
+    try:
+        whole = datetime.fromisoformat((found[1] + (found[3] or "+00:00")) if found else text)
+    except ValueError:
+        raise ValueError(f"arrival must be seconds or a timestamp, got {text!r}") from None
+    if whole.tzinfo is None:
+        whole = whole.replace(tzinfo=UTC)
+    since = whole - datetime(2000, 1, 1, tzinfo=UTC)
+    fraction = (found[2] or "") if found else ""
+    return (since.days * 86_400 + since.seconds) * TICKS + int(fraction[:9].ljust(9, "0"))
+
+
+def _tokens(value: str | float) -> int:
+    try:
+        tokens = int(value)
+        exact = isinstance(value, str) or (type(value) is not bool and tokens == value)
+    except (TypeError, ValueError, OverflowError):
+        exact = False
+    if not exact or tokens < 1:
+        raise ValueError(f"tokens must be a whole number of at least 1, got {value!r}")
+    return tokens
