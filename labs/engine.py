@@ -1,0 +1,397 @@
+"""Continuous batching on one replica of a language model, step by step and exactly.
+
+Time advances only by steps. At a step boundary all that have arrived wait in order; admission is
+strictly first come, first served and stops at the first request that does not fit. What a step
+then does is the policy, and what it costs is `StepTime`.
+"""
+
+import math
+from collections import defaultdict, deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from labs import validation as check
+from labs.validation import FloatArray, IntArray
+from labs.workload import Workload, azure_chat
+
+POLICIES = ("mixed", "prefill_first", "chunked")
+
+
+@dataclass(frozen=True)
+class StepTime:
+    """What one step costs: ``base + prefill_token·p + sequence·d + kv_token·kv`` seconds.
+
+    p counts the prompt tokens prefilled in the step, d the sequences that decode, and kv sums
+    their contexts (prompt and tokens emitted so far) before the step.
+
+    Attributes
+    ----------
+    base : float
+        Seconds of any step: reading the weights, launching kernels.
+    prefill_token, sequence, kv_token : float
+        Seconds for each prompt token, each decoding sequence, each token of its context.
+
+    Raises
+    ------
+    ValueError
+        If a cost is negative or not finite.
+
+    Examples
+    --------
+    >>> StepTime(base=7e-3, prefill_token=90e-6, sequence=30e-6, kv_token=0.25e-6).base
+    0.007
+    """
+
+    base: float
+    prefill_token: float
+    sequence: float
+    kv_token: float
+
+    def __post_init__(self) -> None:
+        for name in ("base", "prefill_token", "sequence", "kv_token"):
+            object.__setattr__(self, name, check.number(name, getattr(self, name), least=0))
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """What became of a workload; arrays in the workload's order, times in seconds.
+
+    Attributes
+    ----------
+    first_token, finish : array (n,)
+        When the first and the last token came out; NaN where rejected.
+    rejected : array
+        Indices of requests that could never fit.
+    steps : int
+        Number of steps.
+    busy : float
+        Seconds spent in steps.
+    mean_batch : float
+        Sequences decoded or prefilled, in whole or in part, per step.
+    peak_kv : int
+        Most tokens of KV memory reserved at once.
+    ttft, latency : array (n,)
+        Time to first token and to the last, from arrival.
+    tpot : array (n,)
+        Time per output token after the first; NaN where there is only one.
+    """
+
+    first_token: FloatArray
+    finish: FloatArray
+    rejected: IntArray
+    steps: int
+    busy: float
+    mean_batch: float
+    peak_kv: int
+    ttft: FloatArray
+    tpot: FloatArray
+    latency: FloatArray
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One replica that batches continuously.
+
+    ``mixed`` decodes every running sequence and prefills whole prompts of those just admitted, in
+    one step. ``prefill_first`` only prefills in a step that admitted any. ``chunked`` gives a step
+    ``token_budget`` tokens: one to each decoding sequence, always, the rest to unfinished prompts
+    in order of admission, in part where need be. KV memory for prompt and output is reserved at
+    admission and freed when the last token is out.
+
+    Attributes
+    ----------
+    step_time : StepTime
+        What a step costs.
+    max_batch : int
+        Most sequences running at once.
+    kv_tokens : int or None
+        Tokens of KV memory; None for no limit. A request that needs more is rejected.
+    policy : str
+        ``mixed``, ``prefill_first`` or ``chunked``.
+    max_prefill : int or None
+        Most prompt tokens in a step of the whole-prompt policies, except for a first prompt that
+        is longer by itself; None for no limit.
+    token_budget : int
+        Tokens of a step under ``chunked``.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range or the policy unknown.
+
+    References
+    ----------
+    Yu et al., "Orca", OSDI 2022 (continuous batching); Kwon et al., "PagedAttention", SOSP 2023;
+    Agrawal et al., "Sarathi-Serve", OSDI 2024 (chunked prefill).
+
+    Examples
+    --------
+    >>> step = StepTime(base=0.01, prefill_token=0.001, sequence=0.001, kv_token=0.0)
+    >>> timeline = Engine(step).run(Workload([0.0, 0.0], [10, 20], [2, 1]))
+    >>> timeline.first_token.tolist(), timeline.finish.round(6).tolist(), timeline.steps
+    ([0.04, 0.04], [0.051, 0.04], 2)
+    """
+
+    step_time: StepTime
+    max_batch: int = 256
+    kv_tokens: int | None = None
+    policy: str = "mixed"
+    max_prefill: int | None = None
+    token_budget: int = 512
+
+    def __post_init__(self) -> None:
+        check.instance("step_time", self.step_time, StepTime)
+        check.one_of("policy", self.policy, POLICIES)
+        for name in ("max_batch", "token_budget"):
+            object.__setattr__(self, name, check.count(name, getattr(self, name)))
+        for name in ("kv_tokens", "max_prefill"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, check.count(name, getattr(self, name)))
+
+    def run(self, workload: Workload) -> Timeline:
+        """Serve a workload from an empty replica until the last request is out.
+
+        Parameters
+        ----------
+        workload : Workload
+            Requests; arrival in seconds, lengths in tokens.
+
+        Returns
+        -------
+        Timeline
+
+        Raises
+        ------
+        ValueError
+            If ``workload`` is not a `Workload`.
+        """
+        check.instance("workload", workload, Workload)
+        return _Replica(self, check.instance("workload", workload, Workload)).serve()
+
+
+@dataclass(frozen=True)
+class ChatService:
+    """How one replica serves chat traffic: tails in seconds, and how busy it is.
+
+    Attributes
+    ----------
+    p50_ttft, p99_ttft, p50_tpot, p99_tpot : float
+        Quantiles of time to first token and of time per output token.
+    output_rate : float
+        Output tokens per second, from the first arrival to the last token.
+    busy : float
+        Fraction of that time spent in steps.
+    mean_batch : float
+        Sequences per step.
+    """
+
+    p50_ttft: float
+    p99_ttft: float
+    p50_tpot: float
+    p99_tpot: float
+    output_rate: float
+    busy: float
+    mean_batch: float
+
+
+def serve_chat(
+    rate: float,
+    requests: int,
+    seed: int,
+    step_time: StepTime | dict[str, float],
+    kv_tokens: int | None = None,
+    policy: str = "mixed",
+    token_budget: int = 512,
+    max_batch: int = 256,
+) -> ChatService:
+    """Serve requests drawn by `labs.workload.azure_chat` and return the tails that an SLO names.
+
+    Everything it takes is a plain value, so a gate can record its inputs and replay it.
+
+    Parameters
+    ----------
+    rate : float
+        Requests per second.
+    requests : int
+        How many, at least 2.
+    seed : int
+        Seed of the generator they are drawn with.
+    step_time : StepTime or dict
+        What a step costs.
+    kv_tokens, policy, token_budget, max_batch
+        As in `Engine`.
+
+    Returns
+    -------
+    ChatService
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or some requests can never fit.
+
+    Examples
+    --------
+    >>> step = StepTime(base=7e-3, prefill_token=90e-6, sequence=30e-6, kv_token=0.25e-6)
+    >>> service = serve_chat(rate=1.0, requests=200, seed=1, step_time=step, kv_tokens=110_000)
+    >>> service.p50_ttft < service.p99_ttft
+    True
+    """
+    if isinstance(step_time, dict):
+        step_time = StepTime(**step_time)
+    requests = check.count("requests", requests, least=2)
+    rng = np.random.default_rng(check.count("seed", seed, least=0))
+    workload = azure_chat(requests, rate, rng)
+    timeline = Engine(step_time, max_batch, kv_tokens, policy, token_budget=token_budget).run(
+        workload
+    )
+    if timeline.rejected.size:
+        raise check.refuse("kv_tokens", "enough for the longest request", kv_tokens)
+    span = float(timeline.finish.max() - workload.arrival[0])
+    p50_ttft, p99_ttft = np.quantile(timeline.ttft, [0.5, 0.99]).tolist()
+    p50_tpot, p99_tpot = np.nanquantile(timeline.tpot, [0.5, 0.99]).tolist()
+    return ChatService(
+        p50_ttft=p50_ttft,
+        p99_ttft=p99_ttft,
+        p50_tpot=p50_tpot,
+        p99_tpot=p99_tpot,
+        output_rate=float(workload.output.sum()) / span,
+        busy=timeline.busy / span,
+        mean_batch=timeline.mean_batch,
+    )
+
+
+class _Replica:
+    """An engine at work: the requests, what waits, what runs and what is reserved."""
+
+    def __init__(self, engine: Engine, workload: Workload) -> None:
+        self.engine = engine
+        self.workload = workload
+        self.arrival = workload.arrival.tolist()
+        self.prompt = workload.prompt.tolist()
+        self.output = workload.output.tolist()
+        self.first_token = [math.nan] * len(workload)
+        self.finish = [math.nan] * len(workload)
+        self.rejected: list[int] = []
+        self.head = 0
+        self.running = 0
+        self.reserved = 0
+        self.peak_kv = 0
+        self.unfinished: deque[list[int]] = deque()
+
+    def serve(self) -> Timeline:
+        """Step until every request is out.
+
+        A decoding sequence emits a token in every step that decodes, so the decode step that emits
+        its last token is known when its prompt completes: a step costs the same however many
+        sequences are in it.
+        """
+        step, policy = self.engine.step_time, self.engine.policy
+        base, per_sequence, per_kv = step.base, step.sequence, step.kv_token
+        prompt, output = self.prompt, self.output
+        arrival, requests = self.arrival, len(self.arrival)
+        last_decode: defaultdict[int, list[int]] = defaultdict(list)
+        now, busy = -math.inf, 0.0
+        steps = decode_steps = sequences = active = context = 0
+        while True:
+            arrived = self.head < requests and arrival[self.head] <= now
+            admitted = self._admit(now) if arrived else []
+            if not self.running:
+                if self.head == requests:
+                    break
+                now = arrival[self.head]
+                continue
+            if policy == "chunked":
+                self.unfinished.extend([index, prompt[index]] for index in admitted)
+                prefilled, tokens, completed = self._chunks(self.engine.token_budget - active)
+            else:
+                prefilled, completed = len(admitted), admitted
+                tokens = sum([prompt[index] for index in admitted]) if admitted else 0
+            decodes = active and not (policy == "prefill_first" and admitted)
+            decoding, kv = (active, context) if decodes else (0, 0)
+            lasts = base + step.prefill_token * tokens + per_sequence * decoding + per_kv * kv
+            now += lasts
+            busy += lasts
+            steps += 1
+            sequences += decoding + prefilled
+            if decoding:
+                decode_steps += 1
+                context += decoding
+                for index in last_decode.pop(decode_steps, ()):
+                    active -= 1
+                    context -= self._release(index, now)
+            for index in completed:
+                self.first_token[index] = now
+                if output[index] == 1:
+                    self._release(index, now)
+                else:
+                    active += 1
+                    context += prompt[index] + 1
+                    last_decode[decode_steps + output[index] - 1].append(index)
+        return self._timeline(steps, busy, sequences / steps if steps else 0.0)
+
+    def _admit(self, now: float) -> list[int]:
+        """Admit from the head of the line until one does not fit; reject what never could."""
+        engine = self.engine
+        kv_tokens = math.inf if engine.kv_tokens is None else engine.kv_tokens
+        whole_prompts = engine.policy != "chunked"
+        room = (engine.max_prefill if whole_prompts else None) or math.inf
+        admitted: list[int] = []
+        while self.head < len(self.arrival) and self.arrival[self.head] <= now:
+            tokens = self.prompt[self.head]
+            need = tokens + self.output[self.head]
+            if need > kv_tokens:
+                self.rejected.append(self.head)
+                self.head += 1
+                continue
+            if self.running == engine.max_batch or self.reserved + need > kv_tokens:
+                break
+            if admitted and tokens > room:
+                break
+            admitted.append(self.head)
+            self.head += 1
+            self.running += 1
+            self.reserved += need
+            room -= tokens
+        self.peak_kv = max(self.peak_kv, self.reserved)
+        return admitted
+
+    def _chunks(self, budget: int) -> tuple[int, int, list[int]]:
+        """Spend a budget on unfinished prompts: prompts touched, tokens, prompts completed."""
+        touched = tokens = 0
+        completed = []
+        while self.unfinished and tokens < budget:
+            left = self.unfinished[0]
+            part = min(left[1], budget - tokens)
+            left[1] -= part
+            tokens += part
+            touched += 1
+            if not left[1]:
+                completed.append(self.unfinished.popleft()[0])
+        return touched, tokens, completed
+
+    def _release(self, index: int, now: float) -> int:
+        """Note that a request is out, free its memory and return its whole context."""
+        self.finish[index] = now
+        need: int = self.prompt[index] + self.output[index]
+        self.reserved -= need
+        self.running -= 1
+        return need
+
+    def _timeline(self, steps: int, busy: float, mean_batch: float) -> Timeline:
+        arrival, output = self.workload.arrival, self.workload.output
+        first_token, finish = np.array(self.first_token), np.array(self.finish)
+        several = np.where(output > 1, output - 1, np.nan)
+        return Timeline(
+            first_token=first_token,
+            finish=finish,
+            rejected=np.array(self.rejected, dtype=np.int64),
+            steps=steps,
+            busy=busy,
+            mean_batch=mean_batch,
+            peak_kv=self.peak_kv,
+            ttft=first_token - arrival,
+            tpot=(finish - first_token) / several,
+            latency=finish - arrival,
+        )
