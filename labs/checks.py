@@ -1,0 +1,254 @@
+"""Checks of exercises: PASS or FAIL, what was got and expected, and what usually went wrong."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from labs import queueing
+from labs import validation as check
+from labs.engine import Engine, StepTime
+from labs.validation import FloatArray
+from labs.workload import Workload
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of a check; true if it passed, and shown as its message."""
+
+    passed: bool
+    message: str
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    def __repr__(self) -> str:
+        return f"{'PASS' if self.passed else 'FAIL'}  {self.message}"
+
+
+def number(
+    answer: object,
+    expected: float,
+    unit: str = "",
+    tolerance: float = 0.01,
+    mistakes: Mapping[str, float] | None = None,
+) -> Verdict:
+    """Compare a number with the expected one, and name the mistake that would explain it.
+
+    Parameters
+    ----------
+    answer : object
+        What the learner gave; anything but a finite number fails with a sentence.
+    expected : float
+        The right value.
+    unit : str
+        Unit of both, for the message.
+    tolerance : float
+        Relative error that still passes; 0 asks for the exact number.
+    mistakes : mapping of str to float
+        What a usual wrong turn would have given, by its description.
+
+    Returns
+    -------
+    Verdict
+
+    Examples
+    --------
+    >>> number(0.63, 0.37, mistakes={"that is the share wasted": 0.63})
+    FAIL  got 0.63, expected 0.37: that is the share wasted
+    >>> number(0.37, 0.37)
+    PASS  0.37
+    """
+    if answer is None or answer is ...:
+        return Verdict(False, "no answer yet: replace the ... in the answer cell")
+    try:
+        got = check.number("answer", answer)
+    except ValueError as problem:
+        return Verdict(False, str(problem))
+    shown = f"{got:.6g} {unit}".strip()
+    if math.isclose(got, expected, rel_tol=tolerance, abs_tol=tolerance * 1e-9):
+        return Verdict(True, shown)
+    message = f"got {shown}, expected {f'{expected:.6g} {unit}'.strip()}"
+    explained = {**(mistakes or {}), **_slips(expected)}
+    for reason, wrong in explained.items():
+        if math.isclose(got, wrong, rel_tol=max(tolerance, 1e-6)):
+            return Verdict(False, f"{message}: {reason}")
+    return Verdict(False, message)
+
+
+def batching_useful_share(answer: object, lengths: FloatArray, batch: int) -> Verdict:
+    """Check exercise 1 of batching: the useful share of slot-steps under static batching.
+
+    Parameters
+    ----------
+    answer : object
+        The learner's number, a fraction.
+    lengths : array (n,)
+        Output lengths in tokens, served in this order.
+    batch : int
+        Sequences in a batch; each batch runs until its longest is out.
+
+    Returns
+    -------
+    Verdict
+
+    Examples
+    --------
+    >>> batching_useful_share(0.75, [1, 2, 3, 3], batch=2)
+    FAIL  got 0.75, expected 0.9: every batch ends with its own longest, not the longest of all
+    """
+    lengths = check.sequence("lengths", lengths, least=1)
+    batch = check.count("batch", batch)
+    batches = [lengths[first : first + batch] for first in range(0, lengths.size, batch)]
+    slots = sum(batch * float(run.max()) for run in batches)
+    expected = float(lengths.sum()) / slots
+    mistakes = {
+        "that is the share wasted; the useful share is the rest": 1 - expected,
+        "every batch ends with its own longest, not the longest of all": float(lengths.sum())
+        / (lengths.size * float(lengths.max())),
+        "the mean of the batches' shares weighs short batches as much as long ones": float(
+            np.mean([run.sum() / (batch * run.max()) for run in batches])
+        ),
+    }
+    return number(answer, expected, mistakes=mistakes, tolerance=1e-3)
+
+
+def batching_knee(answer: object, sizes: FloatArray, seconds: FloatArray, share: float) -> Verdict:
+    """Check exercise 2 of batching: the smallest batch with a given share of peak throughput.
+
+    Parameters
+    ----------
+    answer : object
+        The learner's batch size.
+    sizes, seconds : array (n,)
+        Measured batch sizes and the time each batch took, fitted by a straight line α b + τ₀.
+    share : float
+        Share of the limit 1/α that throughput must reach, between 0 and 1.
+
+    Returns
+    -------
+    Verdict
+
+    Examples
+    --------
+    >>> batching_knee(40, [1, 2, 4], [0.011, 0.012, 0.014], share=0.8)
+    PASS  40 requests
+    """
+    sizes = check.sequence("sizes", sizes, least=1)
+    seconds = check.sequence("seconds", seconds, size=sizes.size, least=0)
+    share = check.number("share", share, above=0, below=1)
+    line = queueing.fit_batch_time(sizes, seconds)
+    slope, setup = line.per_item, line.setup
+    exact = share / (1 - share) * setup / slope
+    expected = math.ceil(exact - 1e-6)
+    mistakes = {
+        "rounded down, the batch falls just short of the share: round up": expected - 1,
+        "slope and intercept are swapped": math.ceil(share / (1 - share) * slope / setup),
+        "that is where setup and work are equal, half of peak throughput": math.ceil(setup / slope),
+        "share / (1 - share) is wanted, not share alone": math.ceil(share * setup / slope),
+    }
+    return number(answer, expected, "requests", tolerance=0, mistakes=mistakes)
+
+
+def batching_highest_rate(answer: object, per_item: float, setup: float, latency: float) -> Verdict:
+    """Check exercise 3 of batching: the highest rate at which mean latency stays within a limit.
+
+    Parameters
+    ----------
+    answer : object
+        The learner's rate, requests per second.
+    per_item, setup : float
+        Batch time is ``per_item * b + setup`` seconds.
+    latency : float
+        Limit on the mean latency, seconds, above that of a lone request.
+
+    Returns
+    -------
+    Verdict
+
+    Examples
+    --------
+    >>> bool(batching_highest_rate(1 / 0.002, per_item=0.002, setup=0.02, latency=0.1))
+    False
+    """
+    per_item = check.number("per_item", per_item, above=0)
+    setup = check.number("setup", setup, above=0)
+    latency = check.number("latency", latency, above=per_item + setup)
+    low, high = 0.0, 1 / per_item
+    for _ in range(60):
+        rate = (low + high) / 2
+        inside = queueing.batch_server(rate, per_item, setup).mean_latency <= latency
+        low, high = (rate, high) if inside else (low, rate)
+    mistakes = {
+        "that is where the queue loses its steady state; latency passes the limit long before": 1
+        / per_item,
+        "that is the rate of a server that never batches": 1 / (per_item + setup),
+        "that is the load λα, not the rate": low * per_item,
+        "requests per millisecond: a second has a thousand": low / 1000,
+    }
+    return number(answer, low, "requests/s", tolerance=0.01, mistakes=mistakes)
+
+
+def batching_budget(
+    answer: object,
+    budgets: FloatArray,
+    tpot: float,
+    workload: Workload,
+    step_time: StepTime,
+    kv_tokens: int,
+) -> Verdict:
+    """Check exercise 4 of batching: the largest token budget that keeps p99 TPOT in its SLO.
+
+    Parameters
+    ----------
+    answer : object
+        The learner's budget, one of ``budgets``.
+    budgets : array (k,)
+        Token budgets to choose from; at least one must meet the SLO.
+    tpot : float
+        SLO on the 99th percentile of the time per output token, seconds.
+    workload : Workload
+        Requests to serve.
+    step_time : StepTime
+        What a step of the engine costs.
+    kv_tokens : int
+        Its KV memory, in tokens.
+
+    Returns
+    -------
+    Verdict
+    """
+    budgets = check.sequence("budgets", budgets, least=1, whole=True)
+    tpot = check.number("tpot", tpot, above=0)
+    times = {}
+    for budget in budgets.astype(int).tolist():
+        engine = Engine(step_time, kv_tokens=kv_tokens, policy="chunked", token_budget=budget)
+        times[budget] = engine.run(workload).tpot
+    inside = [budget for budget in times if np.nanquantile(times[budget], 0.99) <= tpot]
+    on_average = [budget for budget in times if np.nanmean(times[budget]) <= tpot]
+    if not inside:
+        raise check.refuse("tpot", "within reach of some budget", tpot)
+    mistakes = {
+        "that holds the mean to the SLO, not the 99th percentile": max(on_average),
+        "that holds it too, but a larger budget that holds it prefills faster": min(inside),
+    }
+    return number(answer, max(inside), "tokens", tolerance=0, mistakes=mistakes)
+
+
+def _slips(expected: float) -> dict[str, float]:
+    """Return what slips of unit or form would have made of the expected value."""
+    slips = {
+        "a thousand times too large: milliseconds for seconds?": expected * 1000,
+        "a thousand times too small: seconds for milliseconds?": expected / 1000,
+        "a hundred times too large: a percentage where a fraction is asked?": expected * 100,
+        "a hundred times too small: a fraction where a percentage is asked?": expected / 100,
+        "the sign is wrong": -expected,
+    }
+    if expected:
+        slips["upside down: the reciprocal is asked"] = 1 / expected
+    if 0 < expected < 1:
+        slips["the complement: 1 minus this is asked"] = 1 - expected
+    if expected == int(expected):
+        slips |= {"one too many": expected + 1, "one too few": expected - 1}
+    return slips

@@ -1,0 +1,273 @@
+"""Gates that leave evidence: compute a value, compare it with a declared rule, log a record."""
+
+import dataclasses
+import hashlib
+import importlib
+import json
+import math
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata, resources
+from typing import Any
+
+import numpy as np
+
+import labs
+from labs import validation as check
+
+COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "<": lambda value, limit: value < limit,
+    "<=": lambda value, limit: value <= limit,
+    ">": lambda value, limit: value > limit,
+    ">=": lambda value, limit: value >= limit,
+    "==": lambda value, limit: value == limit,
+}
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A declared rule: the metric passes when ``value op limit``.
+
+    Attributes
+    ----------
+    metric : str
+        What is measured, such as ``p99_ttft``.
+    op : str
+        One of ``<``, ``<=``, ``>``, ``>=``, ``==``.
+    limit : float
+        The value the metric is held against, in ``unit``.
+    unit : str
+        Unit of value and limits; empty for a plain number.
+    action : str
+        What is done when the rule fails: block, roll back, retrain, escalate.
+    warn : float, optional
+        A stricter limit; a value that passes ``limit`` but not ``warn`` is let through with a
+        warning.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range or ``warn`` is laxer than ``limit``.
+
+    Examples
+    --------
+    >>> Rule("p99_ttft", "<=", 2.0, "s", "block", warn=1.5).verdict(1.7)
+    'warn'
+    """
+
+    metric: str
+    op: str
+    limit: float
+    unit: str
+    action: str
+    warn: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("metric", "action"):
+            if not check.instance(name, getattr(self, name), str).strip():
+                raise check.refuse(name, "named", getattr(self, name))
+        check.instance("unit", self.unit, str)
+        check.one_of("op", self.op, tuple(COMPARISONS))
+        object.__setattr__(self, "limit", check.number("limit", self.limit))
+        if self.warn is not None:
+            warn = check.number("warn", self.warn)
+            if self.op == "==" or not COMPARISONS[self.op.rstrip("=") + "="](warn, self.limit):
+                raise check.refuse("warn", f"stricter than {self.op} {self.limit:g}", warn)
+            object.__setattr__(self, "warn", warn)
+
+    def verdict(self, value: float) -> str:
+        """Return ``pass``, ``warn`` or ``fail`` for a value, which may be infinite."""
+        passes = COMPARISONS[self.op]
+        if not passes(value, self.limit):
+            return "fail"
+        return "pass" if self.warn is None or passes(value, self.warn) else "warn"
+
+
+def decide(value: float | Callable[..., Any], rule: Rule, **context: Any) -> Record:
+    """Hold a value against a rule and return the record of the decision.
+
+    Parameters
+    ----------
+    value : float or function
+        The metric's value in the rule's unit. Or a public function of ``labs``, which is called
+        with the context and returns the value, or a result that has it as attribute
+        ``rule.metric``; then `replay` can compute it again. ``inf`` is a value; NaN is not.
+    rule : Rule
+        The declared rule.
+    **context
+        The inputs that the value came from: plain values, arrays, dataclasses. Record seeds, not
+        generators.
+
+    Returns
+    -------
+    dict
+        JSON-serialisable: value, unit, rule, verdict (pass, warn, fail), action (accept, warn, or
+        the rule's), computed_by, inputs and their fingerprint, code and environment versions.
+
+    Raises
+    ------
+    ValueError
+        If the value is no number, or an input cannot be recorded.
+
+    Examples
+    --------
+    >>> record = decide(1.7, Rule("p99_ttft", "<=", 2.0, "s", "block"), rate=2.5, seed=7)
+    >>> record["verdict"], record["action"], replay(record)["differences"]
+    ('pass', 'accept', [])
+    """
+    check.instance("rule", rule, Rule)
+    inputs = {name: _plain(name, item) for name, item in context.items()}
+    computed_by = _name_of(value) if callable(value) else None
+    if computed_by:
+        value = _compute(computed_by, inputs, rule.metric)
+    value = check.number("value", value, infinite=True)
+    verdict = rule.verdict(value)
+    return {
+        "value": _finite_or_text(value),
+        "unit": rule.unit,
+        "rule": dataclasses.asdict(rule),
+        "verdict": verdict,
+        "action": {"pass": "accept", "warn": "warn", "fail": rule.action}[verdict],
+        "computed_by": computed_by,
+        "inputs": inputs,
+        "fingerprint": _fingerprint(inputs),
+        "code": code_version(),
+        "environment": environment(),
+    }
+
+
+def replay(record: Mapping[str, Any]) -> Record:
+    """Recompute a record, in this process, from what it holds alone.
+
+    Parameters
+    ----------
+    record : dict
+        From `decide`, perhaps through JSON.
+
+    Returns
+    -------
+    dict
+        A record of the same form made now, with ``differences``: a sentence for each figure, input,
+        verdict, code or environment version that is no longer what was recorded.
+
+    Raises
+    ------
+    ValueError
+        If the record lacks a field or holds one that is malformed.
+
+    Examples
+    --------
+    >>> record = decide(2.4, Rule("p99_ttft", "<=", 2.0, "s", "block"), rate=2.5)
+    >>> record["inputs"]["rate"] = 9.9
+    >>> [difference.partition(":")[0] for difference in replay(record)["differences"]]
+    ['inputs']
+    """
+    try:
+        rule = Rule(**record["rule"])
+        inputs, computed_by, value = record["inputs"], record["computed_by"], record["value"]
+        recorded = {name: record[name] for name in ("verdict", "action", "code", "environment")}
+        fingerprint = record["fingerprint"]
+    except (KeyError, TypeError) as problem:
+        raise ValueError(f"record must come from decide, got one without {problem}") from None
+    value = float(value) if value in ("Infinity", "-Infinity") else value
+    if computed_by is not None:
+        value = _function(computed_by)
+    again = decide(value, rule, **check.instance("inputs", inputs, dict))
+    differences = []
+    if again["fingerprint"] != fingerprint:
+        differences.append(
+            f"inputs: recorded fingerprint {fingerprint}, found {again['fingerprint']}"
+        )
+    if again["value"] != record["value"]:
+        differences.append(f"value: recorded {record['value']}, recomputed {again['value']}")
+    differences += [
+        f"{name}: recorded {recorded[name]}, now {again[name]}"
+        for name in recorded
+        if again[name] != recorded[name]
+    ]
+    return {**again, "differences": differences}
+
+
+@cache
+def code_version() -> Mapping[str, str]:
+    """Return the version of ``labs`` and a fingerprint of its source.
+
+    Returns
+    -------
+    dict
+        ``labs`` (version) and ``source`` (fingerprint of every module and data file).
+    """
+    digest = hashlib.sha256()
+    files = [f for f in resources.files("labs").iterdir() if f.is_file()]
+    for file in sorted(files, key=lambda file: file.name):
+        digest.update(file.name.encode() + file.read_bytes())
+    return {"labs": labs.__version__, "source": digest.hexdigest()[:16]}
+
+
+@cache
+def environment() -> Mapping[str, str]:
+    """Return the versions of Python and of the libraries that numbers depend on."""
+    libraries = {name: metadata.version(name) for name in ("numpy", "scipy")}
+    return {"python": platform.python_version(), **libraries}
+
+
+def _plain(name: str, item: Any) -> Any:
+    """Return an input as JSON holds it."""
+    if dataclasses.is_dataclass(item) and not isinstance(item, type):
+        item = {field.name: getattr(item, field.name) for field in dataclasses.fields(item)}
+    if isinstance(item, np.generic | np.ndarray):
+        item = item.tolist()
+    if isinstance(item, Mapping):
+        return {str(key): _plain(f"{name}.{key}", part) for key, part in item.items()}
+    if isinstance(item, list | tuple):
+        return [_plain(f"{name}[{index}]", part) for index, part in enumerate(item)]
+    if isinstance(item, float) and not math.isfinite(item):
+        raise check.refuse(name, "finite to be recorded", item)
+    if item is None or isinstance(item, str | bool | int | float):
+        return item
+    raise check.refuse(name, "a plain value, array or dataclass to be recorded", item)
+
+
+def _finite_or_text(value: float) -> float | str:
+    """Return a number that strict JSON can hold, or its name."""
+    if math.isfinite(value):
+        return value
+    return "Infinity" if value > 0 else "-Infinity"
+
+
+def _fingerprint(inputs: Mapping[str, Any]) -> str:
+    text = json.dumps(inputs, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    name = f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', '')}"
+    if _function(name) is not function:
+        raise check.refuse("value", "a number or a public function of labs", function)
+    return name
+
+
+def _function(name: str) -> Callable[..., Any]:
+    """Return a public function of labs by name; a record can call nothing else."""
+    parts = name.split(".") if isinstance(name, str) else []
+    if len(parts) == 3 and parts[0] == "labs" and not any(p.startswith("_") for p in parts):
+        try:
+            found = getattr(importlib.import_module(".".join(parts[:2])), parts[2], None)
+        except ImportError:
+            found = None
+        if callable(found) and getattr(found, "__module__", None) == ".".join(parts[:2]):
+            return found  # type: ignore[no-any-return]
+    raise check.refuse("computed_by", "a public function of labs", name)
+
+
+def _compute(name: str, inputs: Mapping[str, Any], metric: str) -> Any:
+    result = _function(name)(**inputs)
+    if dataclasses.is_dataclass(result):
+        if not hasattr(result, metric):
+            raise check.refuse("metric", f"an attribute of what {name} returns", metric)
+        return getattr(result, metric)
+    return result

@@ -1,0 +1,194 @@
+"""How figures look: one palette for light and dark, drawn as text that takes the page's theme."""
+
+import hashlib
+import html
+import io
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from labs import validation as check
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PALETTE = (
+    ("#0062a3", "#56b4e9"),
+    ("#b34700", "#e69f00"),
+    ("#00694d", "#2fc796"),
+    ("#a0357a", "#e08fc0"),
+    ("#5b5b5b", "#b0b0b0"),
+    ("#7a5c00", "#f0e442"),
+)
+INK = ("#1f2328", "#e6e6e6")
+FAINT = ("#d0d4d9", "#4a4f57")
+DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (7, 2, 1.5, 2)), (0, (3, 1)), (0, (9, 3)))
+
+THEMED = {"ink": INK, "faint": FAINT} | {str(i): pair for i, pair in enumerate(PALETTE)}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as an SVG within the page: it follows the theme and has words for the blind."""
+
+    svg: str
+    alt: str
+
+    def __repr__(self) -> str:
+        return f"Picture({self.alt!r})"
+
+    def _repr_html_(self) -> str:
+        return f'<div class="labs-picture"><style>{_theme_css()}</style>{self.svg}</div>'
+
+
+def figure(width: float = 7.0, height: float = 3.4, **subplots: Any) -> tuple["Figure", Any]:
+    """Return a Matplotlib figure and its axes, and make the course's style the default.
+
+    Parameters
+    ----------
+    width, height : float
+        Inches, above 0.
+    **subplots
+        Passed to ``matplotlib.pyplot.subplots``: ``ncols=2``, ``sharey=True``.
+
+    Returns
+    -------
+    figure, axes
+
+    Raises
+    ------
+    ValueError
+        If a size is not positive.
+
+    Examples
+    --------
+    >>> fig, ax = figure(ncols=2)
+    >>> len(ax)
+    2
+    """
+    import matplotlib as mpl
+    from cycler import cycler
+    from matplotlib import pyplot as plt
+
+    size = tuple(check.number(n, v, above=0) for n, v in (("width", width), ("height", height)))
+    ink, faint = INK[0], FAINT[0]
+    settings: Any = {
+        "axes.prop_cycle": cycler(color=[light for light, _ in PALETTE]) + cycler(linestyle=DASHES),
+        "axes.edgecolor": ink,
+        "axes.labelcolor": ink,
+        "axes.titlecolor": ink,
+        "axes.titlelocation": "left",
+        "axes.titlesize": 10,
+        "axes.titleweight": "bold",
+        "axes.labelsize": 10,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "grid.color": faint,
+        "grid.linewidth": 0.6,
+        "xtick.color": ink,
+        "ytick.color": ink,
+        "xtick.labelsize": 9,
+        "ytick.labelsize": 9,
+        "text.color": ink,
+        "font.size": 10,
+        "lines.linewidth": 1.8,
+        "legend.frameon": False,
+        "figure.facecolor": "none",
+        "axes.facecolor": "none",
+        "figure.constrained_layout.use": True,
+    }
+    mpl.rcParams.update(settings)
+    return plt.subplots(figsize=size, **subplots)
+
+
+def show(figure: "Figure", alt: str) -> Picture:
+    """Return a figure as a `Picture` and close it; a cell ends with this.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        Drawn with axis labels and units.
+    alt : str
+        What the figure shows, in a sentence or two, for those who cannot see it.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    ValueError
+        If ``alt`` is empty.
+    """
+    import matplotlib as mpl
+    from matplotlib import pyplot as plt
+
+    if not check.instance("alt", alt, str).strip():
+        raise check.refuse("alt", "a description of the figure", alt)
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "labs"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    plt.close(figure)
+    return Picture(svg=_themed(buffer.getvalue(), alt), alt=alt)
+
+
+def quote(**numbers: str) -> None:
+    """Keep numbers under names, so that prose quotes what a cell computed.
+
+    In a lesson, ``{glue:text}`name``` shows the number; nothing is typed twice.
+
+    Parameters
+    ----------
+    **numbers : str
+        Each number as the prose will show it, such as ``f"{value:.1f}"``.
+
+    Raises
+    ------
+    ValueError
+        If one is not text.
+
+    Examples
+    --------
+    >>> quote(useful=3)
+    Traceback (most recent call last):
+    ...
+    ValueError: useful must be a str, got 3
+    """
+    from IPython.display import publish_display_data
+
+    for name, number in numbers.items():
+        check.instance(name, number, str)
+    for name, number in numbers.items():
+        publish_display_data(  # type: ignore[no-untyped-call]
+            {"application/papermill.record/text/plain": repr(number)},
+            {"scrapbook": {"name": name, "mime_prefix": "application/papermill.record/"}},
+        )
+
+
+def _theme_css() -> str:
+    dark = "".join(f"--labs-{name}:{pair[1]};" for name, pair in THEMED.items())
+    return (
+        "html[data-theme=dark] .labs-picture,"
+        'body[data-jp-theme-light="false"] .labs-picture{' + dark + "}"
+        ".labs-picture svg{max-width:100%;height:auto;font-family:inherit}"
+    )
+
+
+def _themed(svg: str, alt: str) -> str:
+    """Return the SVG element alone, coloured by variables, without identifiers that may clash."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
+    salt = hashlib.sha256(alt.encode()).hexdigest()[:8]
+    used = set(re.findall(r'(?:url\(#|href="#)([\w.-]+)', svg))
+
+    def rename(found: re.Match[str]) -> str:
+        return f' id="{salt}-{found[1]}"' if found[1] in used else ""
+
+    svg = re.sub(r' id="([\w.-]+)"', rename, svg)
+    svg = re.sub(r'(url\(#|href="#)([\w.-]+)', rf"\1{salt}-\2", svg)
+    for name, (light, _) in THEMED.items():
+        svg = re.sub(re.escape(light), f"var(--labs-{name},{light})", svg, flags=re.I)
+    label = html.escape(alt, quote=True)
+    return svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1).strip()
