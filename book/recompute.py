@@ -36,7 +36,7 @@ def recompute(expression: str) -> float:
 def problem(claim: Claim) -> str | None:
     """Return what is wrong with a claim's recomputation, or None."""
     try:
-        claimed, found = float(claim.value), recompute(claim.recompute)
+        claimed, found = float(claim.value), recompute(str(claim.recompute))
     except Exception as error:  # whatever the expression raises is what is wrong with it
         return f"{type(error).__name__}: {error}"
     if math.isclose(found, claimed, rel_tol=claim.tolerance, abs_tol=0.0):

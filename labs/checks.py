@@ -133,7 +133,7 @@ def batching_knee(answer: object, sizes: FloatArray, seconds: FloatArray, share:
     Examples
     --------
     >>> batching_knee(40, [1, 2, 4], [0.011, 0.012, 0.014], share=0.8)
-    PASS  40 requests
+    PASS  40 in a batch
     """
     sizes = check.sequence("sizes", sizes, least=1)
     seconds = check.sequence("seconds", seconds, size=sizes.size, least=0)
@@ -144,11 +144,11 @@ def batching_knee(answer: object, sizes: FloatArray, seconds: FloatArray, share:
     expected = math.ceil(exact - 1e-6)
     mistakes = {
         "rounded down, the batch falls just short of the share: round up": expected - 1,
-        "slope and intercept are swapped": math.ceil(share / (1 - share) * slope / setup),
         "that is where setup and work are equal, half of peak throughput": math.ceil(setup / slope),
         "share / (1 - share) is wanted, not share alone": math.ceil(share * setup / slope),
+        "slope and intercept are swapped": math.ceil(share / (1 - share) * slope / setup),
     }
-    return number(answer, expected, "requests", tolerance=0, mistakes=mistakes)
+    return number(answer, expected, "in a batch", tolerance=0, mistakes=mistakes)
 
 
 def batching_highest_rate(answer: object, per_item: float, setup: float, latency: float) -> Verdict:

@@ -75,6 +75,8 @@ class Timeline:
         Time to first token and to the last, from arrival.
     tpot : array (n,)
         Time per output token after the first; NaN where there is only one.
+    gap, gap_tokens : array (k,)
+        Times between one token of an answer and the next, and how many tokens waited each.
     """
 
     first_token: FloatArray
@@ -87,6 +89,35 @@ class Timeline:
     ttft: FloatArray
     tpot: FloatArray
     latency: FloatArray
+    gap: FloatArray
+    gap_tokens: IntArray
+
+    def tbt_quantile(self, p: float) -> float:
+        """Return the time between tokens that a fraction ``p`` of all tokens keep to, in seconds.
+
+        TPOT averages over an answer and hides a stall in it; this does not.
+
+        Parameters
+        ----------
+        p : float
+            Between 0 and 1.
+
+        Returns
+        -------
+        float
+            NaN where no answer has a second token.
+
+        Raises
+        ------
+        ValueError
+            If ``p`` is out of range.
+        """
+        p = check.number("p", p, least=0, most=1)
+        if not self.gap.size:
+            return math.nan
+        order = np.argsort(self.gap)
+        share = np.cumsum(self.gap_tokens[order]) / self.gap_tokens.sum()
+        return float(self.gap[order][min(int(np.searchsorted(share, p)), order.size - 1)])
 
 
 @dataclass(frozen=True)
@@ -177,7 +208,9 @@ class ChatService:
     Attributes
     ----------
     p50_ttft, p99_ttft, p50_tpot, p99_tpot : float
-        Quantiles of time to first token and of time per output token.
+        Quantiles over requests of time to first token and of time per output token.
+    p99_tbt : float
+        Quantile over tokens of the time since the token before.
     output_rate : float
         Output tokens per second, from the first arrival to the last token.
     busy : float
@@ -190,6 +223,7 @@ class ChatService:
     p99_ttft: float
     p50_tpot: float
     p99_tpot: float
+    p99_tbt: float
     output_rate: float
     busy: float
     mean_batch: float
@@ -256,6 +290,7 @@ def serve_chat(
         p99_ttft=p99_ttft,
         p50_tpot=p50_tpot,
         p99_tpot=p99_tpot,
+        p99_tbt=timeline.tbt_quantile(0.99),
         output_rate=float(workload.output.sum()) / span,
         busy=timeline.busy / span,
         mean_batch=timeline.mean_batch,
@@ -279,6 +314,8 @@ class _Replica:
         self.reserved = 0
         self.peak_kv = 0
         self.unfinished: deque[list[int]] = deque()
+        self.gap: list[float] = []
+        self.gap_tokens: list[int] = []
 
     def serve(self) -> Timeline:
         """Step until every request is out.
@@ -292,7 +329,9 @@ class _Replica:
         prompt, output = self.prompt, self.output
         arrival, requests = self.arrival, len(self.arrival)
         last_decode: defaultdict[int, list[int]] = defaultdict(list)
-        now, busy = -math.inf, 0.0
+        now = decoded = -math.inf
+        busy = 0.0
+        fresh: list[float] = []
         steps = decode_steps = sequences = active = context = 0
         while True:
             arrived = self.head < requests and arrival[self.head] <= now
@@ -316,6 +355,8 @@ class _Replica:
             steps += 1
             sequences += decoding + prefilled
             if decoding:
+                self._note_gaps(now, decoded, decoding, fresh)
+                decoded, fresh = now, []
                 decode_steps += 1
                 context += decoding
                 for index in last_decode.pop(decode_steps, ()):
@@ -327,6 +368,7 @@ class _Replica:
                     self._release(index, now)
                 else:
                     active += 1
+                    fresh.append(now)
                     context += prompt[index] + 1
                     last_decode[decode_steps + output[index] - 1].append(index)
         return self._timeline(steps, busy, sequences / steps if steps else 0.0)
@@ -371,6 +413,16 @@ class _Replica:
                 completed.append(self.unfinished.popleft()[0])
         return touched, tokens, completed
 
+    def _note_gaps(self, now: float, decoded: float, decoding: int, fresh: list[float]) -> None:
+        """Note how long each token of a decode step came after the one before it."""
+        older = decoding - len(fresh)
+        if older:
+            self.gap.append(now - decoded)
+            self.gap_tokens.append(older)
+        for first_token in fresh:
+            self.gap.append(now - first_token)
+            self.gap_tokens.append(1)
+
     def _release(self, index: int, now: float) -> int:
         """Note that a request is out, free its memory and return its whole context."""
         self.finish[index] = now
@@ -394,4 +446,6 @@ class _Replica:
             ttft=first_token - arrival,
             tpot=(finish - first_token) / several,
             latency=finish - arrival,
+            gap=np.array(self.gap),
+            gap_tokens=np.array(self.gap_tokens, dtype=np.int64),
         )

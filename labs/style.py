@@ -38,7 +38,8 @@ class Picture:
         return f"Picture({self.alt!r})"
 
     def _repr_html_(self) -> str:
-        return f'<div class="labs-picture"><style>{_theme_css()}</style>{self.svg}</div>'
+        style = f"<style>{_theme_css()}</style>"
+        return f'<div class="labs-picture" tabindex="0">{style}{self.svg}</div>'
 
 
 def figure(width: float = 7.0, height: float = 3.4, **subplots: Any) -> tuple["Figure", Any]:
@@ -172,7 +173,8 @@ def _theme_css() -> str:
     return (
         "html[data-theme=dark] .labs-picture,"
         'body[data-jp-theme-light="false"] .labs-picture{' + dark + "}"
-        ".labs-picture svg{max-width:100%;height:auto;font-family:inherit}"
+        ".labs-picture{overflow-x:auto}"
+        ".labs-picture svg{max-width:100%;min-width:34rem;height:auto;font-family:inherit}"
     )
 
 
@@ -187,7 +189,7 @@ def _themed(svg: str, alt: str) -> str:
         return f' id="{salt}-{found[1]}"' if found[1] in used else ""
 
     svg = re.sub(r' id="([\w.-]+)"', rename, svg)
-    svg = re.sub(r'(url\(#|href="#)([\w.-]+)', rf"\1{salt}-\2", svg)
+    svg = re.sub(r'(url\(#|href="#)([\w.-]+)', rf"\g<1>{salt}-\g<2>", svg)
     for name, (light, _) in THEMED.items():
         svg = re.sub(re.escape(light), f"var(--labs-{name},{light})", svg, flags=re.I)
     label = html.escape(alt, quote=True)

@@ -88,7 +88,7 @@ class ClaimRole(SphinxRole):
         claims = claims_of(self.env)
         if self.text not in claims:
             logger.warning(
-                "unknown claim: %s is not in %s", self.text, FILE, location=self.get_source_info()
+                "unknown claim: %s is not in %s", self.text, FILE, location=self.get_location()
             )
             return [nodes.literal(text=self.text)], []
         claim = claims[self.text]

@@ -61,10 +61,9 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Write the facts into the head of the page."""
     for facts in doctree.findall(lesson_facts):
         minutes, sections, explorers = count(doctree)
-        text = f"{minutes} minutes · {sections} sections"
-        if explorers:
-            text += f" · {explorers} explorers"
-        facts += nodes.Text(text)
+        counted = {"minute": minutes, "section": sections, "explorer": explorers}
+        parts = [f"{n} {name}{'s' if n > 1 else ''}" for name, n in counted.items() if n]
+        facts += nodes.Text(" · ".join(parts))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

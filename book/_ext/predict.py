@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from docutils import nodes
+from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Predict(SphinxDirective):
     required_arguments = 1
     final_argument_whitespace = True
     has_content = True
-    option_spec: ClassVar[dict[str, object]] = {}
+    option_spec: ClassVar[dict[str, object]] = {"class": directives.class_option}
 
     def run(self) -> list[nodes.Node]:
         """Return the question, and the answer as a fold."""
@@ -34,14 +35,15 @@ class Predict(SphinxDirective):
         words, messages = self.parse_inline(self.arguments[0], lineno=self.lineno)
         question = nodes.paragraph("", "", *words, classes=["predict-question"])
         answer = prediction_answer("", *self.parse_content_to_nodes())
-        return [prediction("", question, answer), *messages]
+        box = prediction("", question, answer, classes=self.options.get("class", []))
+        return [box, *messages]
 
 
 def visit_prediction(self: HTML5Translator, node: nodes.Element) -> None:
     """Open the box."""
     self.body.append(
-        '<div class="predict" role="group" aria-label="Prediction">'
-        '<p class="predict-label">Predict first</p>\n'
+        self.starttag(node, "div", CLASS="predict", role="group", **{"aria-label": "Prediction"})
+        + '<p class="predict-label">Predict first</p>\n'
     )
 
 
