@@ -1,0 +1,533 @@
+"""Explorers: figures with sliders that stay live where there is no kernel.
+
+A function is evaluated once over the grid of its sliders; the browser looks the numbers up and
+draws them. Three kinds: `lines`, `heatmap` and `timeline`.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import hashlib
+import itertools
+import json
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import resources
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .style import PALETTE
+
+MAX_BYTES = 60_000
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_FORMAT = re.compile(r",?(\.\d{1,2}[fg%]|g|d)")
+_FIELD = re.compile(r"\{(\w+)\}")
+_LANE, _HEADER, _LEGEND = 22, 36, 26
+
+
+def _demand(ok: bool, name: str, must: str, got: object) -> None:
+    if not ok:
+        raise ValueError(f"{name} must {must}, got {got!r}")
+
+
+def _check_text(owner: str, **texts: str) -> None:
+    for name, text in texts.items():
+        _demand(isinstance(text, str) and bool(text.strip()), f"{owner} {name}", "be text", text)
+
+
+def _check_format(owner: str, spec: str) -> None:
+    _demand(
+        bool(_FORMAT.fullmatch(str(spec))),
+        f"{owner} format",
+        "be like .2f, .3g, g, d or .1%, with or without a leading comma",
+        spec,
+    )
+
+
+def _check_range(name: str, bounds: tuple[float, float] | None, log: bool) -> None:
+    if bounds is not None:
+        ok = len(bounds) == 2 and -math.inf < bounds[0] < bounds[1] < math.inf
+        ok = ok and (bounds[0] > 0 or not log)
+        _demand(ok, name, "be two increasing numbers, positive on a log scale", bounds)
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A grid axis that the reader moves: increasing `values`, one of which is the `start`."""
+
+    name: str
+    values: Sequence[float]
+    label: str
+    unit: str = ""
+    start: float | None = None
+    format: str = "g"
+
+    def __post_init__(self) -> None:
+        owner = f"slider {self.name!r}"
+        _demand(str(self.name).isidentifier(), "slider name", "be an identifier", self.name)
+        _check_text(owner, label=self.label)
+        _check_format(owner, self.format)
+        values = np.asarray(self.values)
+        ordered = values.ndim == 1 and values.size > 1 and values.dtype.kind in "iuf"
+        ordered = ordered and bool(np.isfinite(values).all() and (np.diff(values) > 0).all())
+        must = "be at least two increasing finite numbers"
+        _demand(ordered, f"{owner} values", must, self.values)
+        object.__setattr__(self, "values", tuple(values.tolist()))
+        self.index(self.home)
+
+    @property
+    def home(self) -> float:
+        """The value at which the slider starts: the middle one unless given."""
+        return self.values[len(self.values) // 2] if self.start is None else self.start
+
+    def index(self, value: float) -> int:
+        """Return the position of `value` among the slider's values."""
+        values = np.asarray(self.values, dtype=float)
+        nearest = int(np.argmin(np.abs(values - value)))
+        close = math.isclose(values[nearest], value, rel_tol=1e-9, abs_tol=1e-12)
+        _demand(close, f"slider {self.name!r}", "be set to one of its values", value)
+        return nearest
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number that `compute` returns for every cell of the grid."""
+
+    name: str
+    label: str
+    unit: str = ""
+    format: str = ".3g"
+
+    def __post_init__(self) -> None:
+        _demand(str(self.name).isidentifier(), "quantity name", "be an identifier", self.name)
+        _check_text(f"quantity {self.name!r}", label=self.label)
+        _check_format(f"quantity {self.name!r}", self.format)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A straight reference line at `value`, such as an SLO."""
+
+    value: float
+    label: str
+    axis: str = "y"
+
+    def __post_init__(self) -> None:
+        _demand(self.axis in ("x", "y"), "rule axis", "be 'x' or 'y'", self.axis)
+        _demand(math.isfinite(self.value), "rule value", "be finite", self.value)
+        _check_text("rule", label=self.label)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One plot: `x` is a slider or a quantity, `y` quantities of one unit; ranges fit the grid."""
+
+    x: str
+    y: Sequence[str]
+    label: str = ""
+    x_log: bool = False
+    y_log: bool = False
+    rules: Sequence[Rule] = ()
+    x_range: tuple[float, float] | None = None
+    y_range: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        y = (self.y,) if isinstance(self.y, str) else tuple(self.y)
+        _demand(1 <= len(y) <= len(PALETTE), "panel y", f"name 1 to {len(PALETTE)} quantities", y)
+        object.__setattr__(self, "y", y)
+        object.__setattr__(self, "rules", tuple(self.rules))
+        for axis, log in (("x", self.x_log), ("y", self.y_log)):
+            _check_range(f"panel {axis}_range", getattr(self, f"{axis}_range"), log)
+            for rule in self.rules:
+                ok = rule.axis != axis or rule.value > 0 or not log
+                _demand(ok, "rule value", "be positive on a log axis", rule.value)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A bar of a timeline: what occupied `lane` of `panel` from `start` to `end`."""
+
+    panel: str
+    lane: int
+    start: float
+    end: float
+    kind: str
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a timeline shows for one setting: bars, times of the steps, readouts at each step."""
+
+    spans: Sequence[Span]
+    steps: ArrayLike
+    readouts: Mapping[str, ArrayLike]
+
+
+def format_value(value: float, spec: str, unit: str = "") -> str:
+    """Write `value` with its unit as the browser does; NaN is ``n/a``, infinity is ``∞``."""
+    if math.isnan(value):
+        return "n/a"
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    text = format(round(value) if spec.endswith("d") else float(value), spec)
+    if text.startswith("-") and not text.strip("-0.%"):
+        text = text[1:]
+    return text + (unit if unit in ("", "%", "×") else f"\u00a0{unit}")
+
+
+SECONDS = Quantity("time", "Time", "s", ".2f")
+
+
+class Explorer:
+    """A figure evaluated over a grid; displays as a widget, prints as a checksum of its numbers."""
+
+    def __init__(
+        self,
+        spec: dict[str, Any],
+        sliders: Sequence[Slider],
+        grid: NDArray[np.float32],
+        extra: NDArray[np.float32] | None = None,
+    ) -> None:
+        self.sliders = tuple(sliders)
+        self._spec, self._grid = spec, grid
+        tail = b"" if extra is None else extra.astype("<f4").tobytes()
+        self.data = grid.astype("<f4").tobytes() + tail
+        self.spec = {**spec, "initial": self.summary()}
+        packed = len(gzip.compress(self.data + json.dumps(self.spec).encode(), mtime=0))
+        _demand(
+            packed <= MAX_BYTES,
+            f"explorer {spec['name']!r}",
+            f"hold at most {MAX_BYTES} bytes gzipped; use fewer slider values",
+            packed,
+        )
+
+    def read(self, **values: float) -> dict[str, float]:
+        """Return every slider's value and every quantity at a setting; sliders left out start."""
+        unknown = sorted(set(values) - {slider.name for slider in self.sliders})
+        _demand(not unknown, "values", "name sliders of this explorer", unknown)
+        setting = {slider.name: slider.home for slider in self.sliders} | values
+        cell = tuple(slider.index(setting[slider.name]) for slider in self.sliders)
+        numbers: dict[str, float] = {}
+        for slider, index in zip(self.sliders, cell, strict=True):
+            numbers[slider.name] = slider.values[index]
+        for number, quantity in enumerate(self._spec["quantities"]):
+            numbers[quantity["name"]] = float(self._grid[(number, *cell)])
+        return numbers
+
+    def summary(self, **values: float) -> str:
+        """Return the sentence that the figure says at a setting of its sliders."""
+        numbers = self.read(**values)
+        parts = {p["name"]: p for p in (*self._spec["sliders"], *self._spec["quantities"])}
+
+        def written(field: re.Match[str]) -> str:
+            part = parts[field[1]]
+            return format_value(numbers[field[1]], part["format"], part["unit"])
+
+        return _FIELD.sub(written, self._spec["summary"])
+
+    @functools.cached_property
+    def widget(self) -> Any:
+        """The anywidget that draws this explorer."""
+        return _widget_class()(spec=self.spec, data=self.data)
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        bundle, metadata = self.widget._repr_mimebundle_()
+        return {**bundle, "text/plain": repr(self)}, metadata
+
+    def __repr__(self) -> str:
+        numbers = np.frombuffer(self.data, dtype="<f4").tolist()
+        digest = hashlib.sha256(json.dumps(_rounded([self._spec, numbers])).encode()).hexdigest()
+        shape = "×".join(str(len(slider["values"])) for slider in self._spec["sliders"])
+        return (
+            f"Explorer({self._spec['name']!r}, {self._spec['kind']}, {shape}, "
+            f"checksum {digest[:8]})"
+        )
+
+
+def lines(
+    name: str,
+    title: str,
+    compute: Callable[..., Mapping[str, ArrayLike]],
+    sliders: Sequence[Slider],
+    along: str,
+    quantities: Sequence[Quantity],
+    panels: Sequence[Panel],
+    summary: str,
+) -> Explorer:
+    """Curves of quantities along one slider (or of one quantity against another).
+
+    Parameters
+    ----------
+    name : str
+        Slug that links to the figure: lower-case words joined by hyphens.
+    compute : callable
+        Called once with one open-grid array per slider, by name; returns the quantities' arrays.
+    along : str
+        The slider whose every value is on the curve.
+    summary : str
+        Sentence with ``{name}`` for sliders and quantities.
+
+    Returns
+    -------
+    Explorer
+
+    Examples
+    --------
+    >>> speed = Slider("speed", [1, 2, 4], "Speed", "km/h")
+    >>> lines("walk", "Time to walk 4 km", lambda speed: {"time": 4 / speed}, [speed], "speed",
+    ...       [Quantity("time", "Time", "h")], [Panel("speed", "time")],
+    ...       "At {speed}, it takes {time}.").summary()
+    'At 2\\xa0km/h, it takes 2\\xa0h.'
+    """
+    sliders, quantities, panels = tuple(sliders), tuple(quantities), tuple(panels)
+    names = _check_names(sliders, quantities)
+    _demand(along in {s.name for s in sliders}, "along", "name a slider", along)
+    _demand(len(panels) > 0, "panels", "hold at least one panel", panels)
+    units = {quantity.name: quantity.unit for quantity in quantities}
+    for panel in panels:
+        _demand(panel.x == along or panel.x in units, "panel x", "be along or a quantity", panel.x)
+        for y in panel.y:
+            _demand(y in units, "panel y", "name quantities", y)
+        _demand(len({units[y] for y in panel.y}) == 1, "panel y", "share one unit", panel.y)
+    grid = _evaluate(compute, sliders, quantities)
+    rows = math.ceil(len(panels) / 2)
+    height = {"wide": 340 if len(panels) == 1 else 310 * rows, "narrow": 272 * len(panels)}
+    spec = _spec("lines", name, title, sliders, quantities, summary, names, height)
+    spec |= {"along": along, "panels": [asdict(panel) for panel in panels]}
+    return Explorer(spec, sliders, grid)
+
+
+def heatmap(
+    name: str,
+    title: str,
+    compute: Callable[..., Mapping[str, ArrayLike]],
+    sliders: Sequence[Slider],
+    x: str,
+    y: str,
+    quantities: Sequence[Quantity],
+    shown: str,
+    summary: str,
+    limit: float | None = None,
+    log: bool = False,
+    shown_range: tuple[float, float] | None = None,
+) -> Explorer:
+    """One quantity over two sliders as colour; other sliders choose the slice.
+
+    Cells where `shown` is at most `limit` are outlined; `log` spaces the colours by ratio;
+    `shown_range` is where the colours begin and end, the grid's own range unless given.
+    """
+    sliders, quantities = tuple(sliders), tuple(quantities)
+    names = _check_names(sliders, quantities)
+    for axis, value in (("x", x), ("y", y)):
+        _demand(value in {s.name for s in sliders}, axis, "name a slider", value)
+    _demand(x != y, "y", "differ from x", y)
+    _demand(shown in {q.name for q in quantities}, "shown", "name a quantity", shown)
+    _demand(limit is None or math.isfinite(limit), "limit", "be finite", limit)
+    grid = _evaluate(compute, sliders, quantities)
+    visible = grid[[q.name for q in quantities].index(shown)]
+    finite = visible[np.isfinite(visible)]
+    _demand(finite.size > 0, f"quantity {shown!r}", "be finite somewhere", float(visible.flat[0]))
+    _demand(not log or finite.min() > 0, "log", "be False where a value is not positive", log)
+    _check_range("shown_range", shown_range, log)
+    height = {"wide": 400, "narrow": 360}
+    spec = _spec("heatmap", name, title, sliders, quantities, summary, names, height)
+    spec |= {"x": x, "y": y, "shown": shown, "limit": limit, "log": log, "shown_range": shown_range}
+    return Explorer(spec, sliders, grid)
+
+
+def timeline(
+    name: str,
+    title: str,
+    compute: Callable[..., Scene],
+    sliders: Sequence[Slider],
+    kinds: Mapping[str, str],
+    quantities: Sequence[Quantity],
+    summary: str,
+    time: Quantity = SECONDS,
+    lane: str = "Slot",
+) -> Explorer:
+    """Bars on lanes of panels, stepped through in time.
+
+    `compute` is called once per combination of slider values (with numbers) and returns a `Scene`.
+    The explorer adds a slider ``step`` counted from 1 and the quantity `time` of the step; shorter
+    scenes stay at their last step. `kinds` maps a span's kind to its label in the legend; the
+    third kind is drawn hollow, as suits waste.
+    """
+    sliders, quantities = tuple(sliders), (time, *quantities)
+    _demand(1 <= len(kinds) <= len(PALETTE), "kinds", f"have 1 to {len(PALETTE)} entries", kinds)
+    _demand(all(s.name != "step" for s in sliders), "slider name", "not be 'step'", "step")
+    combinations = itertools.product(*(s.values for s in sliders))
+    setting_names = [s.name for s in sliders]
+    scenes = [compute(**dict(zip(setting_names, c, strict=True))) for c in combinations]
+    for scene in scenes:
+        _check_scene(scene, kinds, quantities[1:])
+    length = max(np.size(scene.steps) for scene in scenes)
+    _demand(length > 1, "scene steps", "be at least two times", length)
+    step = Slider("step", range(1, length + 1), "Step", f"of {length}", length // 2, "d")
+    sliders = (*sliders, step)
+    names = _check_names(sliders, quantities)
+    columns = [[scene.steps, *(scene.readouts[q.name] for q in quantities[1:])] for scene in scenes]
+    padded = [
+        [np.pad(np.asarray(c, float), (0, length - np.size(c)), "edge") for c in scene]
+        for scene in columns
+    ]
+    shape = [len(s.values) for s in sliders]
+    grid = np.array(padded, np.float32).swapaxes(0, 1).reshape(len(quantities), *shape)
+    _check_integral(grid, quantities)
+    spans = [span for scene in scenes for span in scene.spans]
+    panels = list(dict.fromkeys(span.panel for span in spans))
+    labels = list(dict.fromkeys(span.label for span in spans))
+    lanes = [1 + max(s.lane for s in spans if s.panel == panel) for panel in panels]
+    rows = [
+        [
+            panels.index(s.panel),
+            s.lane,
+            s.start,
+            s.end,
+            list(kinds).index(s.kind),
+            labels.index(s.label),
+        ]
+        for s in spans
+    ]
+    figure = sum(lanes) * _LANE + _HEADER * len(panels) + 44
+    height = {"wide": figure + _LEGEND, "narrow": figure + _LEGEND * math.ceil(len(kinds) / 2)}
+    spec = _spec("timeline", name, title, sliders, quantities, summary, names, height)
+    spec |= {
+        "kinds": list(kinds.values()),
+        "time": time.name,
+        "lane": lane,
+        "labels": labels,
+        "panels": [{"label": p, "lanes": n} for p, n in zip(panels, lanes, strict=True)],
+        "counts": [len(scene.spans) for scene in scenes],
+    }
+    return Explorer(spec, sliders, grid, np.array(rows, np.float32))
+
+
+def _check_names(sliders: Sequence[Slider], quantities: Sequence[Quantity]) -> set[str]:
+    _demand(len(sliders) > 0, "sliders", "hold at least one slider", sliders)
+    _demand(len(quantities) > 0, "quantities", "hold at least one quantity", quantities)
+    names = [slider.name for slider in sliders] + [quantity.name for quantity in quantities]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    _demand(not repeated, "names of sliders and quantities", "differ", repeated)
+    return set(names)
+
+
+def _evaluate(
+    compute: Callable[..., Mapping[str, ArrayLike]],
+    sliders: Sequence[Slider],
+    quantities: Sequence[Quantity],
+) -> NDArray[np.float32]:
+    shape = tuple(len(slider.values) for slider in sliders)
+    axes = np.ix_(*(np.asarray(slider.values) for slider in sliders))
+    result = compute(**dict(zip((s.name for s in sliders), axes, strict=True)))
+    _check_keys("result of compute", result, quantities)
+    grid = np.empty((len(quantities), *shape), dtype=np.float32)
+    for row, quantity in zip(grid, quantities, strict=True):
+        values = np.asarray(result[quantity.name], dtype=float)
+        try:
+            row[...] = np.broadcast_to(values, shape)
+        except ValueError:
+            _demand(False, f"quantity {quantity.name!r}", f"broadcast to {shape}", values.shape)
+        known = not np.isnan(row).all()
+        _demand(known, f"quantity {quantity.name!r}", "be a number somewhere", math.nan)
+    _check_integral(grid, quantities)
+    return grid
+
+
+def _check_keys(owner: str, result: Mapping[str, Any], quantities: Sequence[Quantity]) -> None:
+    expected = [quantity.name for quantity in quantities]
+    _demand(sorted(result) == sorted(expected), owner, f"hold exactly {expected}", sorted(result))
+
+
+def _check_integral(grid: NDArray[np.float32], quantities: Sequence[Quantity]) -> None:
+    for row, quantity in zip(grid, quantities, strict=True):
+        finite = row[np.isfinite(row)]
+        whole = not quantity.format.endswith("d") or bool((finite == np.round(finite)).all())
+        _demand(whole, f"quantity {quantity.name!r}", "be whole to be written as 'd'", finite[:3])
+
+
+def _check_scene(scene: Scene, kinds: Mapping[str, str], quantities: Sequence[Quantity]) -> None:
+    steps = np.asarray(scene.steps, dtype=float)
+    ordered = steps.ndim == 1 and steps.size > 0 and bool((np.diff(steps) > 0).all())
+    _demand(ordered and bool(np.isfinite(steps).all()), "scene steps", "be increasing times", steps)
+    _check_keys("scene readouts", scene.readouts, quantities)
+    for name, values in scene.readouts.items():
+        shape = np.shape(values)
+        _demand(shape == steps.shape, f"readout {name!r}", f"have shape {steps.shape}", shape)
+    _demand(len(scene.spans) > 0, "scene spans", "hold at least one span", scene.spans)
+    for span in scene.spans:
+        _demand(span.kind in kinds, "span kind", f"be one of {list(kinds)}", span.kind)
+        _demand(span.lane >= 0, "span lane", "be at least 0", span.lane)
+        _demand(
+            math.isfinite(span.start) and span.start <= span.end < math.inf,
+            "span end",
+            "be finite and not before its start",
+            (span.start, span.end),
+        )
+
+
+def _spec(
+    kind: str,
+    name: str,
+    title: str,
+    sliders: Sequence[Slider],
+    quantities: Sequence[Quantity],
+    summary: str,
+    names: set[str],
+    height: dict[str, int],
+) -> dict[str, Any]:
+    slug = isinstance(name, str) and len(name) <= 40 and bool(_NAME.fullmatch(name))
+    _demand(slug, "name", "be lower-case words joined by hyphens, at most 40 letters", name)
+    _check_text("explorer", title=title, summary=summary)
+    unknown = sorted(set(_FIELD.findall(summary)) - names)
+    _demand(not unknown, "summary", "name sliders and quantities only", unknown)
+    _demand(not re.search(r"[{}]", _FIELD.sub("", summary)), "summary", "pair its braces", summary)
+    plain = len(sliders) - (kind == "timeline")
+    columns = {0: 1, 1: 1, 2: 2, 4: 2}.get(plain, 3)
+    rows = {"wide": math.ceil(plain / columns), "narrow": plain}
+    if kind == "timeline":
+        rows = {width: count + 1 for width, count in rows.items()}
+    described = [{**asdict(slider), "start": slider.index(slider.home)} for slider in sliders]
+    return {
+        "kind": kind,
+        "name": name,
+        "title": title,
+        "summary": summary,
+        "sliders": described,
+        "quantities": [asdict(quantity) for quantity in quantities],
+        "palette": PALETTE,
+        "layout": {"columns": columns, "rows": rows, "height": height},
+    }
+
+
+def _rounded(value: Any) -> Any:
+    """Round every float within `value` to 4 significant digits, so that platforms agree."""
+    if isinstance(value, float):
+        return f"{value:.4g}".replace("-0", "0") if value == 0 else f"{value:.4g}"
+    if isinstance(value, Mapping):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    return value
+
+
+@functools.cache
+def _widget_class() -> Any:
+    import anywidget
+    import traitlets
+
+    files = resources.files(__package__)
+
+    class ExplorerWidget(anywidget.AnyWidget):
+        _esm = (files / "explore.js").read_text(encoding="utf-8")
+        _css = (files / "explore.css").read_text(encoding="utf-8")
+        spec = traitlets.Dict().tag(sync=True)
+        data = traitlets.Bytes().tag(sync=True)
+
+    return ExplorerWidget

@@ -1,0 +1,89 @@
+"""A browser that reaches this machine alone, and a server of built pages."""
+
+import functools
+import http.server
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+class Visit:
+    """What a page asked of other hosts, and what it reported as wrong."""
+
+    def __init__(self, page: Page, origin: str) -> None:
+        self.elsewhere: list[str] = []
+        self.missing: list[str] = []
+        self.errors: list[str] = []
+        local = (origin, "data:", "blob:", "about:")
+        page.route(lambda url: not url.startswith(local), self._refuse)
+        page.on("console", lambda note: note.type == "error" and self.errors.append(note.text))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("response", lambda reply: reply.status >= 400 and self.missing.append(reply.url))
+
+    def _refuse(self, route) -> None:
+        self.elsewhere.append(route.request.url)
+        route.abort()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str | None:
+    """The system's browser; None stands for playwright's own."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str | None) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def serve() -> Iterator[Callable[[Path], str]]:
+    """Serve a folder on this machine alone and return its address."""
+    servers = []
+
+    def start(folder: Path) -> str:
+        handler = functools.partial(_Quiet, directory=str(folder))
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Open an address in a fresh context; ``page.visit`` holds what went wrong."""
+    contexts = []
+
+    def opened(address: str, width: int = 1280, **context_options: object) -> Page:
+        viewport = {"width": width, "height": 900}
+        context = browser.new_context(viewport=viewport, **context_options)
+        contexts.append(context)
+        page = context.new_page()
+        page.visit = Visit(page, address[: address.index("/", 8)])
+        page.goto(address)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
