@@ -77,7 +77,8 @@ class BatchCurve:
     @property
     def times(self) -> FloatArray:
         """Seconds that a batch of each size takes."""
-        return np.array(self.sizes) / np.array(self.rate)
+        seconds: FloatArray = np.array(self.sizes) / np.array(self.rate)
+        return seconds
 
 
 RESNET50 = {
@@ -177,9 +178,9 @@ def batch_server(
     (5.902, 5.902, 'milliseconds')
     """
     arguments = {
-        "arrival_rate": check.numbers("arrival_rate", arrival_rate, above=0),
-        "per_item": check.numbers("per_item", per_item, least=0),
-        "setup": check.numbers("setup", setup, least=0),
+        "arrival_rate": check.amounts("arrival_rate", arrival_rate),
+        "per_item": check.amounts("per_item", per_item, zero=True),
+        "setup": check.amounts("setup", setup, zero=True),
         "max_batch": np.asarray(np.inf)
         if max_batch is None
         else check.counts("max_batch", max_batch),
@@ -198,8 +199,7 @@ def batch_server(
 
 
 def _inoue_bound(rate: FloatArray, item: FloatArray, setup: FloatArray) -> FloatArray:
-    with np.errstate(over="ignore"):
-        load, fixed = rate * item, rate * setup
+    load, fixed = rate * item, rate * setup
     stable = load < 1
     load = np.where(stable, load, 0.0)
     first = (item + setup) / (2 * (1 - load)) * (1 + 2 * fixed + (1 - fixed) / (1 + load))
@@ -219,7 +219,7 @@ def _batches(rate: float, item: float, setup: float, most: float) -> tuple[float
     mean = (fixed + alone) / (1 - load)
     square = (load * mean + fixed + 2 * load * fixed * mean + fixed**2 + alone) / (1 - load**2)
     if mean + 40 * math.sqrt(max(square - mean**2, 0)) + 40 > most:
-        return _limited_batches(rate, load, fixed, int(most))
+        return _limited_batches(rate, load, fixed, int(most), mean)
     seen = load**2 * square + 2 * load * fixed * mean + fixed**2
     latency = (load * square + fixed * mean + seen / 2) / mean
     return latency / rate, mean, min((load * mean + fixed) / mean, 1.0)
@@ -245,16 +245,19 @@ def _chance_of_empty_batch_time(load: float, fixed: float) -> float:
 
 
 def _limited_batches(
-    rate: float, load: float, fixed: float, most: int
+    rate: float, load: float, fixed: float, most: int, unlimited: float
 ) -> tuple[float, float, float]:
-    """Solve the chain of the number present when a batch starts."""
+    """Solve the chain of the number present when a batch starts.
+
+    The mean batch without a limit tells a state that is not rare.
+    """
     if most > 1024:
         raise check.refuse("max_batch", "at most 1024 where the load can fill it", most)
     states = _states_needed(load * most + fixed, most)
     present = np.arange(1.0, states + 1)
     taken = np.minimum(present, most)
     arrivals = load * taken + fixed
-    share = _stationary(present, taken, arrivals)
+    share = _stationary(present, taken, arrivals, likely=min(math.ceil(unlimited), most))
     mean = share @ taken
     waiting = share @ (present * arrivals + arrivals**2 / 2)
     return float(waiting / mean / rate), float(mean), min(float(share @ arrivals / mean), 1.0)
@@ -277,7 +280,9 @@ def _states_needed(full: float, most: int) -> int:
     return states
 
 
-def _stationary(present: FloatArray, taken: FloatArray, arrivals: FloatArray) -> FloatArray:
+def _stationary(
+    present: FloatArray, taken: FloatArray, arrivals: FloatArray, likely: int
+) -> FloatArray:
     """Return the stationary law of ``max(1, present - taken + Poisson(arrivals))``, truncated."""
     states = present.size
     spread = 10 * np.sqrt(arrivals) + 20
@@ -285,10 +290,12 @@ def _stationary(present: FloatArray, taken: FloatArray, arrivals: FloatArray) ->
     chance = np.exp(special.xlogy(count, arrivals) - arrivals - special.gammaln(count + 1))
     target = np.clip(present - taken + count, 1, states).astype(int) - 1
     source = np.broadcast_to(np.arange(states), target.shape)
-    moves = sparse.coo_array((chance.ravel(), (target.ravel(), source.ravel())))
+    moves = sparse.coo_array(
+        (chance.ravel(), (target.ravel(), source.ravel())), shape=(states, states)
+    )
     balance = sparse.csc_array(moves - sparse.eye_array(states))
     # One balance equation is redundant: fix the weight of a likely state instead.
-    known = min(int(taken.max()), states) - 1
+    known = likely - 1
     kept = np.delete(np.arange(states), known)
     inner = balance[kept][:, kept]
     weight = np.ones(states)

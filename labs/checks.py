@@ -60,6 +60,8 @@ def number(
     >>> number(0.37, 0.37)
     PASS  0.37
     """
+    expected = check.number("expected", expected)
+    tolerance = check.number("tolerance", tolerance, least=0)
     if answer is None or answer is ...:
         return Verdict(False, "no answer yet: replace the ... in the answer cell")
     try:
@@ -100,6 +102,8 @@ def batching_useful_share(answer: object, lengths: FloatArray, batch: int) -> Ve
     """
     lengths = check.sequence("lengths", lengths, least=1)
     batch = check.count("batch", batch)
+    if not lengths.size:
+        raise check.refuse("lengths", "of length 1 or more", "length 0")
     batches = [lengths[first : first + batch] for first in range(0, lengths.size, batch)]
     slots = sum(batch * float(run.max()) for run in batches)
     expected = float(lengths.sum()) / slots
@@ -140,6 +144,8 @@ def batching_knee(answer: object, sizes: FloatArray, seconds: FloatArray, share:
     share = check.number("share", share, above=0, below=1)
     line = queueing.fit_batch_time(sizes, seconds)
     slope, setup = line.per_item, line.setup
+    if slope <= 0 or setup <= 0:
+        raise check.refuse("seconds", "on a line that rises from above 0", seconds.tolist())
     exact = share / (1 - share) * setup / slope
     expected = math.ceil(exact - 1e-6)
     mistakes = {
@@ -227,6 +233,8 @@ def batching_budget(
         times[budget] = engine.run(workload).tpot
     inside = [budget for budget in times if np.nanquantile(times[budget], 0.99) <= tpot]
     on_average = [budget for budget in times if np.nanmean(times[budget]) <= tpot]
+    if not times:
+        raise check.refuse("budgets", "of length 1 or more", "length 0")
     if not inside:
         raise check.refuse("tpot", "within reach of some budget", tpot)
     mistakes = {

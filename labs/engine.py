@@ -7,7 +7,7 @@ then does is the policy, and what it costs is `StepTime`.
 
 import math
 from collections import defaultdict, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -273,6 +273,10 @@ def serve_chat(
     True
     """
     if isinstance(step_time, dict):
+        costs = {field.name for field in fields(StepTime)}
+        if odd := costs ^ set(step_time):
+            wanted = f"costs named {', '.join(sorted(costs))}"
+            raise check.refuse("step_time", wanted, sorted(map(str, odd)))
         step_time = StepTime(**step_time)
     requests = check.count("requests", requests, least=2)
     rng = np.random.default_rng(check.count("seed", seed, least=0))

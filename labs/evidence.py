@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import importlib
+import inspect
 import json
 import math
 import platform
@@ -80,7 +81,8 @@ class Rule:
             object.__setattr__(self, "warn", warn)
 
     def verdict(self, value: float) -> str:
-        """Return ``pass``, ``warn`` or ``fail`` for a value, which may be infinite."""
+        """Return ``pass``, ``warn`` or ``fail`` for a value, which may be infinite but not NaN."""
+        value = check.number("value", value, infinite=True)
         passes = COMPARISONS[self.op]
         if not passes(value, self.limit):
             return "fail"
@@ -106,7 +108,8 @@ def decide(value: float | Callable[..., Any], rule: Rule, **context: Any) -> Rec
     -------
     dict
         JSON-serialisable: value, unit, rule, verdict (pass, warn, fail), action (accept, warn, or
-        the rule's), computed_by, inputs and their fingerprint, code and environment versions.
+        the rule's), computed_by, inputs, the fingerprints of inputs and rule, code and environment
+        versions.
 
     Raises
     ------
@@ -134,7 +137,10 @@ def decide(value: float | Callable[..., Any], rule: Rule, **context: Any) -> Rec
         "action": {"pass": "accept", "warn": "warn", "fail": rule.action}[verdict],
         "computed_by": computed_by,
         "inputs": inputs,
-        "fingerprint": _fingerprint(inputs),
+        "fingerprint": {
+            "inputs": _fingerprint(inputs),
+            "rule": _fingerprint(dataclasses.asdict(rule)),
+        },
         "code": code_version(),
         "environment": environment(),
     }
@@ -169,19 +175,23 @@ def replay(record: Mapping[str, Any]) -> Record:
     try:
         rule = Rule(**record["rule"])
         inputs, computed_by, value = record["inputs"], record["computed_by"], record["value"]
-        recorded = {name: record[name] for name in ("verdict", "action", "code", "environment")}
-        fingerprint = record["fingerprint"]
+        compared = ("unit", "verdict", "action", "code", "environment")
+        recorded = {name: record[name] for name in compared}
+        fingerprints = {name: record["fingerprint"][name] for name in ("inputs", "rule")}
     except (KeyError, TypeError) as problem:
         raise ValueError(f"record must come from decide, got one without {problem}") from None
+    taken = {"value", "rule"} & set(check.instance("inputs", inputs, dict))
+    if taken:
+        raise check.refuse("inputs", "free of the names value and rule", sorted(taken))
     value = float(value) if value in ("Infinity", "-Infinity") else value
     if computed_by is not None:
         value = _function(computed_by)
-    again = decide(value, rule, **check.instance("inputs", inputs, dict))
-    differences = []
-    if again["fingerprint"] != fingerprint:
-        differences.append(
-            f"inputs: recorded fingerprint {fingerprint}, found {again['fingerprint']}"
-        )
+    again = decide(value, rule, **inputs)
+    differences = [
+        f"{name}: recorded fingerprint {fingerprint}, found {again['fingerprint'][name]}"
+        for name, fingerprint in fingerprints.items()
+        if again["fingerprint"][name] != fingerprint
+    ]
     if again["value"] != record["value"]:
         differences.append(f"value: recorded {record['value']}, recomputed {again['value']}")
     differences += [
@@ -265,7 +275,12 @@ def _function(name: str) -> Callable[..., Any]:
 
 
 def _compute(name: str, inputs: Mapping[str, Any], metric: str) -> Any:
-    result = _function(name)(**inputs)
+    function = _function(name)
+    try:
+        inspect.signature(function).bind(**inputs)
+    except TypeError as problem:
+        raise ValueError(f"inputs must fit {name}: {problem}") from None
+    result = function(**inputs)
     if dataclasses.is_dataclass(result):
         if not hasattr(result, metric):
             raise check.refuse("metric", f"an attribute of what {name} returns", metric)

@@ -168,7 +168,7 @@ def erlang_b(offered_load: Real, servers: Real) -> Real:
     >>> erlang_b(1, 1)
     0.5
     """
-    offered_load = check.numbers("offered_load", offered_load, least=0)
+    offered_load = check.amounts("offered_load", offered_load, zero=True)
     servers = check.counts("servers", servers, most=MOST_SERVERS)
     return check.elementwise(_erlang_b, offered_load=offered_load, servers=servers)
 
@@ -200,7 +200,7 @@ def erlang_c(offered_load: Real, servers: Real) -> Real:
     >>> round(erlang_c(8, 10), 4)
     0.4092
     """
-    offered_load = check.numbers("offered_load", offered_load, least=0)
+    offered_load = check.amounts("offered_load", offered_load, zero=True)
     servers = check.counts("servers", servers, most=MOST_SERVERS)
     return check.elementwise(_erlang_c, offered_load=offered_load, servers=servers)
 
@@ -265,11 +265,11 @@ def mmc(arrival_rate: Real, service_rate: Real, servers: Real) -> MarkovQueue:
     (8.889, 'minutes')
     """
     rate, service, count = check.broadcast(
-        arrival_rate=check.numbers("arrival_rate", arrival_rate, least=0),
-        service_rate=check.numbers("service_rate", service_rate, above=0),
+        arrival_rate=check.amounts("arrival_rate", arrival_rate, zero=True),
+        service_rate=check.amounts("service_rate", service_rate),
         servers=check.counts("servers", servers, most=MOST_SERVERS),
     )
-    load = _ratio(rate, service)
+    load = rate / service
     prob_wait = np.asarray(check.elementwise(_erlang_c, load=load, servers=count))
     mean_wait = _over_spare(prob_wait, count * service - rate)
     return MarkovQueue(
@@ -310,14 +310,14 @@ def mmck(arrival_rate: Real, service_rate: Real, servers: Real, capacity: Real) 
     0.124043
     """
     rate, service, count, room = check.broadcast(
-        arrival_rate=check.numbers("arrival_rate", arrival_rate, least=0),
-        service_rate=check.numbers("service_rate", service_rate, above=0),
+        arrival_rate=check.amounts("arrival_rate", arrival_rate, zero=True),
+        service_rate=check.amounts("service_rate", service_rate),
         servers=check.counts("servers", servers, most=MOST_SERVERS),
         capacity=check.counts("capacity", capacity, most=MOST_SERVERS),
     )
     if (room < count).any():
         raise check.refuse("capacity", "at least the number of servers", room[room < count].flat[0])
-    load = _ratio(rate, service)
+    load = rate / service
     solved = [
         _finite_room(*row)
         for row in zip(*(a.ravel().tolist() for a in (load, count, room)), strict=True)
@@ -366,12 +366,12 @@ def mg1(arrival_rate: Real, service_mean: Real, service_scv: Real) -> Queue:
     2.0
     """
     rate, mean, scv = check.broadcast(
-        arrival_rate=check.numbers("arrival_rate", arrival_rate, least=0),
-        service_mean=check.numbers("service_mean", service_mean, above=0),
-        service_scv=check.numbers("service_scv", service_scv, least=0),
+        arrival_rate=check.amounts("arrival_rate", arrival_rate, zero=True),
+        service_mean=check.amounts("service_mean", service_mean),
+        service_scv=check.amounts("service_scv", service_scv, zero=True),
     )
-    load = _product(rate, mean)
-    mean_wait = _over_spare(_product(load * mean, (1 + scv) / 2), 1 - load)
+    load = rate * mean
+    mean_wait = _over_spare(load * mean * (1 + scv) / 2, 1 - load)
     return Queue(
         **_lengths(load, rate, 1 / mean, np.ones_like(load), mean_wait),
         prob_wait=check.plain(np.minimum(load, 1.0)),
@@ -419,8 +419,8 @@ def ggc(
     >>> round(ggc(0.8, 1.0, 1, 1.0, 0.0).mean_wait, 12)
     2.0
     """
-    arrival_scv = check.numbers("arrival_scv", arrival_scv, least=0)
-    service_scv = check.numbers("service_scv", service_scv, least=0)
+    arrival_scv = check.amounts("arrival_scv", arrival_scv, zero=True)
+    service_scv = check.amounts("service_scv", service_scv, zero=True)
     markov = mmc(arrival_rate, service_rate, servers)
     rate, service, count, wait, arrival_scv, service_scv = check.broadcast(
         arrival_rate=np.asarray(markov.arrival_rate),
@@ -432,9 +432,9 @@ def ggc(
     )
     variability = arrival_scv / 2 + service_scv / 2
     stable = np.isfinite(wait)
-    mean_wait = np.where(stable, _product(np.where(stable, wait, 0.0), variability), np.inf)
+    mean_wait = np.where(stable, np.where(stable, wait, 0.0) * variability, np.inf)
     return Queue(
-        **_lengths(_ratio(rate, service), rate, service, count, mean_wait),
+        **_lengths(rate / service, rate, service, count, mean_wait),
         prob_wait=None,
         blocking=check.plain(np.zeros_like(rate)),
     )
@@ -476,11 +476,11 @@ def md_c(arrival_rate: Real, service_time: Real, servers: Real) -> Queue:
     2.0
     """
     rate, time, count = check.broadcast(
-        arrival_rate=check.numbers("arrival_rate", arrival_rate, least=0),
-        service_time=check.numbers("service_time", service_time, above=0),
+        arrival_rate=check.amounts("arrival_rate", arrival_rate, zero=True),
+        service_time=check.amounts("service_time", service_time),
         servers=check.counts("servers", servers, most=100_000),
     )
-    load = _product(rate, time)
+    load = rate * time
     solved = [
         _constant_service(*row)
         for row in zip(load.ravel().tolist(), count.ravel().tolist(), strict=True)
@@ -523,19 +523,17 @@ def servers_for(arrival_rate: Real, service_rate: Real, wait: Real, probability:
     14
     """
     rate, service, limit, share = check.broadcast(
-        arrival_rate=check.numbers("arrival_rate", arrival_rate, least=0),
-        service_rate=check.numbers("service_rate", service_rate, above=0),
-        wait=check.numbers("wait", wait, least=0),
+        arrival_rate=check.amounts("arrival_rate", arrival_rate, zero=True),
+        service_rate=check.amounts("service_rate", service_rate),
+        wait=check.amounts("wait", wait, zero=True),
         probability=check.numbers("probability", probability, least=0, below=1),
     )
-    load = _ratio(rate, service)
+    load = rate / service
     if (load > 1e6).any():
         raise check.refuse(
             "arrival_rate", "at most a million times service_rate", rate[load > 1e6].flat[0]
         )
-    found = check.elementwise(
-        _servers_for, load=load, wait=_product(limit, service), probability=share
-    )
+    found = check.elementwise(_servers_for, load=load, wait=limit * service, probability=share)
     return int(found) if isinstance(found, float) else found.astype(np.int64)
 
 
@@ -570,25 +568,14 @@ def power_of_choices(load: Real, choices: Real) -> Real:
     >>> round(power_of_choices(0.9, 2), 3), round(power_of_choices(0.9, 1), 3)
     (2.614, 10.0)
     """
-    load = check.numbers("load", load, least=0)
+    load = check.amounts("load", load, zero=True)
     choices = check.counts("choices", choices)
     return check.elementwise(_power_of_choices, load=load, choices=choices)
 
 
-def _ratio(rate: FloatArray, service: FloatArray) -> FloatArray:
-    with np.errstate(over="ignore", under="ignore"):
-        return rate / service
-
-
-def _product(left: FloatArray, right: FloatArray) -> FloatArray:
-    with np.errstate(over="ignore", under="ignore"):
-        return left * right
-
-
 def _over_spare(amount: FloatArray, spare: FloatArray) -> FloatArray:
     """Divide by the spare rate, which where it is not positive leaves no steady state."""
-    with np.errstate(over="ignore", under="ignore"):
-        return np.divide(amount, spare, out=np.full_like(amount, np.inf), where=spare > 0)
+    return np.divide(amount, spare, out=np.full_like(amount, np.inf), where=spare > 0)
 
 
 def _lengths(
@@ -599,15 +586,14 @@ def _lengths(
     mean_wait: FloatArray,
 ) -> dict[str, Real]:
     """Turn a mean wait into the other means by Little's law: a length is a rate times a time."""
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        waiting = np.where(accepted > 0, accepted * mean_wait, 0.0)
-        return {
-            "utilization": check.plain(busy / servers),
-            "mean_wait": check.plain(mean_wait),
-            "mean_sojourn": check.plain(mean_wait + 1 / service_rate),
-            "mean_waiting": check.plain(waiting),
-            "mean_present": check.plain(waiting + busy),
-        }
+    waiting = np.multiply(accepted, mean_wait, out=np.zeros_like(busy), where=accepted > 0)
+    return {
+        "utilization": check.plain(busy / servers),
+        "mean_wait": check.plain(mean_wait),
+        "mean_sojourn": check.plain(mean_wait + 1 / service_rate),
+        "mean_waiting": check.plain(waiting),
+        "mean_present": check.plain(waiting + busy),
+    }
 
 
 def _blocking_by_servers(load: float) -> Iterator[float]:
@@ -615,7 +601,7 @@ def _blocking_by_servers(load: float) -> Iterator[float]:
     blocking = 1.0
     for servers in itertools.count(1):
         lost = load * blocking
-        blocking = lost / (servers + lost) if math.isfinite(lost) else 1.0
+        blocking = lost / (servers + lost)
         yield blocking
 
 
@@ -673,11 +659,10 @@ def _finite_room(load: float, servers: float, capacity: float) -> tuple[float, .
     if load == 0:
         return 0.0, 1.0, 0.0, 0.0
     present = np.arange(capacity + 1)
-    with np.errstate(over="ignore", under="ignore"):
-        growth = load / np.minimum(present[1:], servers)
-        mode = int(np.count_nonzero(growth >= 1)) if load < servers else int(capacity)
-        above = np.cumprod(growth[mode:])
-        below = np.cumprod(1 / growth[:mode][::-1])[::-1]
+    growth = load / np.minimum(present[1:], servers)
+    mode = int(np.count_nonzero(growth >= 1)) if load < servers else int(capacity)
+    above = np.cumprod(growth[mode:])
+    below = np.cumprod(1 / growth[:mode][::-1])[::-1]
     weight = np.concatenate([below, [1.0], above])
     share = weight / weight.sum()
     queued = np.maximum(present - servers, 0)

@@ -18,7 +18,7 @@ PALETTE = (
     ("#00694d", "#2fc796"),
     ("#a0357a", "#e08fc0"),
     ("#5b5b5b", "#b0b0b0"),
-    ("#7a5c00", "#f0e442"),
+    ("#4d4d00", "#f0e442"),
 )
 INK = ("#1f2328", "#e6e6e6")
 FAINT = ("#d0d4d9", "#4a4f57")
@@ -125,7 +125,9 @@ def show(figure: "Figure", alt: str) -> Picture:
     """
     import matplotlib as mpl
     from matplotlib import pyplot as plt
+    from matplotlib.figure import Figure
 
+    check.instance("figure", figure, Figure)
     if not check.instance("alt", alt, str).strip():
         raise check.refuse("alt", "a description of the figure", alt)
     buffer = io.StringIO()
@@ -182,7 +184,7 @@ def _themed(svg: str, alt: str) -> str:
     """Return the SVG element alone, coloured by variables, without identifiers that may clash."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
-    salt = hashlib.sha256(alt.encode()).hexdigest()[:8]
+    salt = hashlib.sha256((alt + svg).encode()).hexdigest()[:8]
     used = set(re.findall(r'(?:url\(#|href="#)([\w.-]+)', svg))
 
     def rename(found: re.Match[str]) -> str:

@@ -13,6 +13,7 @@ Real = float | FloatArray
 T = TypeVar("T")
 
 LARGEST_COUNT = 2**53
+LEAST, MOST = 1e-30, 1e30
 
 
 def refuse(name: str, requirement: str, value: object) -> ValueError:
@@ -36,7 +37,7 @@ def refuse(name: str, requirement: str, value: object) -> ValueError:
     """
     if isinstance(value, np.generic):
         value = value.item()
-    shown = repr(value)
+    shown = " ".join(repr(value).split())
     if len(shown) > 80:
         shown = shown[:77] + "..."
     return ValueError(f"{name} must be {requirement}, got {shown}")
@@ -102,6 +103,14 @@ def numbers(
 def counts(name: str, value: object, *, least: int = 1, most: int = LARGEST_COUNT) -> FloatArray:
     """Return whole numbers from ``least`` to ``most`` as a float array; see `numbers`."""
     return numbers(name, value, least=least, most=most, whole=True)
+
+
+def amounts(name: str, value: object, *, zero: bool = False) -> FloatArray:
+    """Return rates, times or ratios up to 1e30, from 0 where that is allowed, else from 1e-30.
+
+    Wide enough for anything physical, and narrow enough that products of a few never overflow.
+    """
+    return numbers(name, value, least=0 if zero else LEAST, most=MOST)
 
 
 def number(name: str, value: object, **bounds: Any) -> float:

@@ -21,6 +21,8 @@ Row = tuple[float | int, int, int, tuple[int, ...] | None]
 Record = TypeVar("Record")
 
 TICKS = 1_000_000_000
+TIMESTAMP = r"(\S+[T ]\d\d:\d\d(?::\d\d)?)(?:[.,](\d+))?(Z|[+-]\d\d:?\d\d)?"
+LONGEST = 10**12
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,12 @@ class Workload:
             )
             object.__setattr__(self, name, lengths.astype(np.int64))
         object.__setattr__(self, "arrival", arrival)
-        if self.blocks is not None and len(self.blocks) != arrival.size:
-            raise check.refuse("blocks", f"of length {arrival.size}", f"length {len(self.blocks)}")
+        if self.blocks is not None:
+            if not isinstance(self.blocks, tuple | list):
+                raise check.refuse("blocks", "a tuple of tuples of whole numbers", self.blocks)
+            if len(self.blocks) != arrival.size:
+                got = f"length {len(self.blocks)}"
+                raise check.refuse("blocks", f"of length {arrival.size}", got)
 
     def __len__(self) -> int:
         return int(self.arrival.size)
@@ -122,7 +128,7 @@ def read_csv(path: Path, arrival: str, prompt: str, output: str) -> Workload:
             raise ValueError("the row ends early")
         return _moment(time), _tokens(before), _tokens(after), None
 
-    return _workload(path, _csv_records(path, {arrival, prompt, output}), parse)
+    return _workload(path, _csv_records(path, (arrival, prompt, output)), parse)
 
 
 def read_mooncake(path: Path) -> Workload:
@@ -160,7 +166,7 @@ def read_mooncake(path: Path) -> Workload:
         if not isinstance(blocks, list) or not all(type(block) is int for block in blocks):
             raise ValueError(f"hash_ids must be a list of whole numbers, got {blocks!r}")
         return (
-            _moment(request["timestamp"]) / 1000,
+            _milliseconds(request["timestamp"]),
             _tokens(request["input_length"]),
             _tokens(request["output_length"]),
             tuple(blocks),
@@ -315,21 +321,39 @@ def zipf(objects: int, exponent: float, n: int, rng: np.random.Generator) -> Int
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    with open(path, encoding="utf-8") as file:
-        yield from enumerate(file, start=1)
+    """Yield the lines of a file with their numbers, naming the line that is not UTF-8."""
+    if not isinstance(path, str | PathLike):
+        raise check.refuse("path", "a path", path)
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as problem:
+                raise ValueError(f"{path}:{number}: not UTF-8 text: {problem.reason}") from None
 
 
-def _csv_records(path: Path, columns: set[str]) -> Iterator[tuple[int, dict[str, str | None]]]:
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, strict=True)
-        missing = columns - set(reader.fieldnames or [])
+def _csv_records(
+    path: Path, columns: tuple[str, ...]
+) -> Iterator[tuple[int, dict[str, str | None]]]:
+    for name, column in zip(("arrival", "prompt", "output"), columns, strict=True):
+        check.instance(name, column, str)
+    started = 1
+
+    def texts() -> Iterator[str]:
+        nonlocal started
+        for number, text in _lines(path):
+            started = number
+            yield text
+
+    reader = csv.DictReader(texts(), strict=True)
+    try:
+        missing = sorted(set(columns) - set(reader.fieldnames or []))
         if missing:
-            raise ValueError(f"{path}:1: no column named {', '.join(sorted(missing))}")
-        try:
-            for fields in reader:
-                yield reader.line_num, fields
-        except csv.Error as problem:
-            raise ValueError(f"{path}:{reader.line_num}: {problem}") from None
+            raise ValueError(f"{path}:1: no column named {', '.join(missing)}")
+        for fields in reader:
+            yield started, fields
+    except csv.Error as problem:
+        raise ValueError(f"{path}:{started}: {problem}") from None
 
 
 def _workload(
@@ -337,16 +361,13 @@ def _workload(
 ) -> Workload:
     """Collect requests in order of arrival, naming the line of a record that cannot be parsed."""
     requests: list[Row] = []
-    try:
-        for line, record in records:
-            try:
-                requests.append(parse(record))
-                if type(requests[-1][0]) is not type(requests[0][0]):
-                    raise ValueError("arrival mixes seconds and timestamps")
-            except ValueError as problem:
-                raise ValueError(f"{path}:{line}: {problem}") from None
-    except UnicodeDecodeError as problem:
-        raise ValueError(f"{path}:{len(requests) + 1}: not UTF-8 text: {problem.reason}") from None
+    for line, record in records:
+        try:
+            requests.append(parse(record))
+            if type(requests[-1][0]) is not type(requests[0][0]):
+                raise ValueError("arrival mixes seconds and timestamps")
+        except (ValueError, RecursionError) as problem:
+            raise ValueError(f"{path}:{line}: {problem}") from None
     if not requests:
         raise ValueError(f"{path}:1: holds no requests")
     requests.sort(key=lambda request: request[0])
@@ -358,6 +379,12 @@ def _workload(
         np.array(output),
         None if blocks[0] is None else blocks,
     )
+
+
+def _milliseconds(value: object) -> float:
+    if type(value) not in (int, float) or not abs(float(value)) < 1e15:  # type: ignore[arg-type]
+        raise ValueError(f"timestamp must be a number of milliseconds, got {value!r}")
+    return float(value) / 1000  # type: ignore[arg-type]
 
 
 def _moment(value: str | float) -> float | int:
@@ -373,7 +400,7 @@ def _moment(value: str | float) -> float | int:
 
 def _timestamp(text: str) -> int:
     """Return nanoseconds since the year 2000; ``datetime`` alone stops at microseconds."""
-    found = re.fullmatch(r"(.*:\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:?\d\d)?", text.strip())
+    found = re.fullmatch(TIMESTAMP, text.strip())
     try:
         whole = datetime.fromisoformat((found[1] + (found[3] or "+00:00")) if found else text)
     except ValueError:
@@ -391,6 +418,7 @@ def _tokens(value: str | float) -> int:
         exact = isinstance(value, str) or (type(value) is not bool and tokens == value)
     except (TypeError, ValueError, OverflowError):
         exact = False
-    if not exact or tokens < 1:
-        raise ValueError(f"tokens must be a whole number of at least 1, got {value!r}")
+    if not exact or not 1 <= tokens <= LONGEST:
+        shown = value if len(str(value)) < 40 else str(value)[:37] + "..."
+        raise ValueError(f"tokens must be a whole number from 1 to 10¹², got {shown!r}")
     return tokens

@@ -1,0 +1,316 @@
+"""Exercise checks: right answers pass, usual mistakes are named, nothing makes them stumble."""
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import brentq
+
+from labs import checks, queueing
+from labs.engine import Engine, StepTime
+from labs.workload import azure_chat
+
+LENGTHS = [12, 85, 7, 31, 44, 40, 42, 46, 3, 120, 5, 8]
+SIZES, SECONDS = [1, 2, 4, 8, 64], [0.0111, 0.0121, 0.0141, 0.0181, 0.0741]
+PER_ITEM, SETUP, LIMIT = 0.5e-3, 2e-3, 20e-3
+STEP = StepTime(base=7e-3, prefill_token=90e-6, sequence=30e-6, kv_token=0.25e-6)
+BUDGETS = [96, 128, 192, 256, 384, 512]
+REQUESTS = azure_chat(400, 3.0, np.random.default_rng(7))
+
+
+def useful_share(answer: object) -> checks.Verdict:
+    return checks.batching_useful_share(answer, LENGTHS, 4)
+
+
+def knee(answer: object) -> checks.Verdict:
+    return checks.batching_knee(answer, SIZES, SECONDS, 0.8)
+
+
+def highest_rate(answer: object) -> checks.Verdict:
+    return checks.batching_highest_rate(answer, PER_ITEM, SETUP, LIMIT)
+
+
+def tails(statistic: Callable[[np.ndarray], float]) -> dict[int, float]:
+    found = {}
+    for budget in BUDGETS:
+        engine = Engine(STEP, kv_tokens=110_000, policy="chunked", token_budget=budget)
+        found[budget] = float(statistic(engine.run(REQUESTS).tpot))
+    return found
+
+
+@pytest.fixture(scope="module")
+def p99() -> dict[int, float]:
+    return tails(lambda tpot: np.nanquantile(tpot, 0.99))
+
+
+def right_share() -> float:
+    # Longest of each four: 85, 46, 120, so 4·(85 + 46 + 120) slots for 443 tokens.
+    return sum(LENGTHS) / (4 * (85 + 46 + 120))
+
+
+def right_knee() -> int:
+    slope, setup = np.polyfit(SIZES, SECONDS, 1)
+    return math.ceil(0.8 / 0.2 * setup / slope)
+
+
+def right_rate() -> float:
+    def excess(rate: float) -> float:
+        return queueing.batch_server(rate, PER_ITEM, SETUP).mean_latency - LIMIT
+
+    return brentq(excess, 1.0, 0.999 / PER_ITEM)
+
+
+CHECKS = {"share": useful_share, "knee": knee, "rate": highest_rate}
+RIGHT = {"share": right_share, "knee": right_knee, "rate": right_rate}
+
+
+@pytest.mark.parametrize("exercise", CHECKS)
+@pytest.mark.parametrize("kind", [float, np.float64, np.array], ids=lambda kind: kind.__name__)
+def test_the_right_answer_passes_in_any_kind_of_number(exercise: str, kind: Any) -> None:
+    verdict = CHECKS[exercise](kind(RIGHT[exercise]()))
+    assert verdict.passed
+    assert bool(verdict)
+    assert repr(verdict).startswith("PASS")
+
+
+@pytest.mark.parametrize("exercise", CHECKS)
+def test_a_wrong_answer_fails_with_what_was_got_and_expected(exercise: str) -> None:
+    expected = RIGHT[exercise]()
+    verdict = CHECKS[exercise](expected * 7.123 + 3)
+    assert not verdict
+    assert repr(verdict).startswith("FAIL")
+    assert f"got {expected * 7.123 + 3:.6g}" in verdict.message
+    assert f"expected {expected:.6g}" in verdict.message
+
+
+def test_the_right_budget_passes_and_every_other_fails(p99: dict[int, float]) -> None:
+    target = p99[256]
+    largest = max(budget for budget in BUDGETS if p99[budget] <= target)
+    for budget in (96, largest, 512):
+        verdict = checks.batching_budget(budget, BUDGETS, target, REQUESTS, STEP, 110_000)
+        assert verdict.passed == (budget == largest), verdict
+
+
+# Mistakes
+
+
+def test_each_mistake_about_useful_work_is_named() -> None:
+    shares = [sum(LENGTHS[i : i + 4]) / (4 * max(LENGTHS[i : i + 4])) for i in (0, 4, 8)]
+    for answer, diagnosis in (
+        (1 - right_share(), "share wasted"),
+        (sum(LENGTHS) / (12 * 120), "its own longest"),
+        (sum(shares) / 3, "mean of the batches"),
+        (100 * right_share(), "percentage"),
+        (1 / right_share(), "reciprocal"),
+    ):
+        assert diagnosis in useful_share(answer).message
+
+
+def test_each_mistake_about_the_knee_is_named() -> None:
+    slope, setup = np.polyfit(SIZES, SECONDS, 1)
+    for answer, diagnosis in (
+        (math.floor(4 * setup / slope), "round up"),
+        (math.ceil(4 * slope / setup), "swapped"),
+        (math.ceil(setup / slope), "half of peak"),
+        (math.ceil(0.8 * setup / slope), "share / (1 - share)"),
+        (right_knee() + 1, "one too many"),
+        (-right_knee(), "sign"),
+    ):
+        assert diagnosis in knee(answer).message, answer
+
+
+def test_each_mistake_about_the_rate_is_named() -> None:
+    for answer, diagnosis in (
+        (1 / PER_ITEM, "steady state"),
+        (1 / (PER_ITEM + SETUP), "never batches"),
+        (right_rate() * PER_ITEM, "load"),
+        (right_rate() / 1000, "millisecond"),
+    ):
+        assert diagnosis in highest_rate(answer).message, answer
+
+
+def test_each_mistake_about_the_budget_is_named(p99: dict[int, float]) -> None:
+    mean = tails(np.nanmean)
+    target = p99[192]
+    inside = [budget for budget in BUDGETS if p99[budget] <= target]
+    on_average = [budget for budget in BUDGETS if mean[budget] <= target]
+    assert max(on_average) > max(inside) > min(inside)
+    for answer, diagnosis in ((max(on_average), "not the 99th"), (min(inside), "prefills faster")):
+        verdict = checks.batching_budget(answer, BUDGETS, target, REQUESTS, STEP, 110_000)
+        assert diagnosis in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("expected", "answer", "diagnosis"),
+    [
+        (0.25, 250.0, "thousand times too large"),
+        (250.0, 0.25, "thousand times too small"),
+        (0.37, 37.0, "percentage"),
+        (37.0, 0.37, "fraction"),
+        (5.0, -5.0, "sign"),
+        (4.0, 0.25, "reciprocal"),
+        (0.3, 0.7, "complement"),
+        (7.0, 8.0, "one too many"),
+        (7.0, 6.0, "one too few"),
+    ],
+)
+def test_slips_of_unit_and_form_are_named(expected: float, answer: float, diagnosis: str) -> None:
+    verdict = checks.number(answer, expected, "s")
+    assert not verdict
+    assert diagnosis in verdict.message
+
+
+def test_a_mistake_of_the_exercise_comes_before_a_general_slip() -> None:
+    verdict = checks.number(0.7, 0.3, mistakes={"that is the share wasted": 0.7})
+    assert "share wasted" in verdict.message
+
+
+@given(
+    expected=st.floats(1e-6, 1e6),
+    error=st.floats(-0.5, 0.5),
+    tolerance=st.floats(1e-4, 0.1),
+    sign=st.sampled_from([-1, 1]),
+)
+def test_the_tolerance_is_relative(
+    expected: float, error: float, tolerance: float, sign: int
+) -> None:
+    wanted, answer = sign * expected, sign * expected * (1 + error)
+    verdict = checks.number(answer, wanted, tolerance=tolerance)
+    if abs(error) < 0.99 * tolerance:
+        assert verdict
+    if abs(error) > 1.2 * tolerance:
+        assert not verdict
+
+
+def test_no_tolerance_asks_for_the_number_itself() -> None:
+    assert checks.number(40, 40, tolerance=0)
+    assert not checks.number(40.001, 40, tolerance=0)
+    assert not checks.number(math.nextafter(0.3, 1), 0.3, tolerance=0)
+
+
+def test_zero_can_be_expected() -> None:
+    assert checks.number(0, 0)
+    assert not checks.number(1, 0)
+    assert not checks.number(1e-3, 0)
+
+
+def test_the_unit_is_shown() -> None:
+    assert repr(checks.number(2, 2, "requests/s")) == "PASS  2 requests/s"
+    assert checks.number(2, 9, "ms").message.startswith("got 2 ms, expected 9 ms")
+
+
+# Hostile answers
+
+HOSTILE: list[Any] = [
+    None,
+    ...,
+    "0.4",
+    "",
+    b"0.4",
+    True,
+    False,
+    math.nan,
+    math.inf,
+    -math.inf,
+    1 + 2j,
+    [],
+    [0.4],
+    [0.4, 0.5],
+    (1, 2),
+    {},
+    {"answer": 0.4},
+    {0.4},
+    Fraction(2, 5),
+    object(),
+    int,
+    lambda: 0.4,
+    np.array([]),
+    np.array([0.4]),
+    np.zeros(1_000_000),
+    np.zeros((300, 300)),
+    np.array(["0.4"]),
+    np.array(None),
+    np.datetime64("2024-01-01"),
+    [[1, 2], [3]],
+    10**400,
+    -(10**400),
+    "x" * 100_000,
+    range(3),
+    NotImplemented,
+]
+
+
+@pytest.mark.parametrize("exercise", CHECKS)
+@pytest.mark.parametrize("answer", HOSTILE, ids=lambda a: type(a).__name__)
+def test_no_answer_makes_a_check_stumble(exercise: str, answer: Any) -> None:
+    verdict = CHECKS[exercise](answer)
+    assert not verdict
+    assert verdict.message
+    assert len(verdict.message) < 300
+    assert "\n" not in verdict.message
+    if answer is None or answer is ...:
+        assert "no answer yet" in verdict.message
+    else:
+        assert verdict.message.startswith("answer must be ")
+
+
+@pytest.mark.parametrize("answer", [*HOSTILE[:8], [512], np.array([512])], ids=repr)
+def test_no_answer_makes_the_budget_check_stumble(answer: Any) -> None:
+    verdict = checks.batching_budget(answer, [512], 0.5, REQUESTS, STEP, 110_000)
+    assert not verdict
+    assert verdict.message
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False) | st.integers())
+def test_any_number_gets_a_sentence(answer: float) -> None:
+    for check in CHECKS.values():
+        verdict = check(answer)
+        assert isinstance(verdict.passed, bool)
+        assert verdict.message
+
+
+# Bad input of the author of an exercise
+
+
+@pytest.mark.parametrize(
+    ("call", "argument", "shown"),
+    [
+        (lambda: checks.number(1, math.nan), "expected", "nan"),
+        (lambda: checks.number(1, "2"), "expected", "'2'"),
+        (lambda: checks.number(1, 2, tolerance=-1), "tolerance", "-1"),
+        (lambda: checks.number(1, 2, tolerance=math.nan), "tolerance", "nan"),
+        (lambda: checks.batching_useful_share(1, [], 4), "lengths", "0"),
+        (lambda: checks.batching_useful_share(1, [0, 1], 4), "lengths", "0"),
+        (lambda: checks.batching_useful_share(1, [[1, 2]], 4), "lengths", "(1, 2)"),
+        (lambda: checks.batching_useful_share(1, [1, 2], 0), "batch", "0"),
+        (lambda: checks.batching_knee(1, [0, 2], [1, 2], 0.8), "sizes", "0"),
+        (lambda: checks.batching_knee(1, [2, 2], [1, 2], 0.8), "sizes", "2"),
+        (lambda: checks.batching_knee(1, [1, 2], [1, 2, 3], 0.8), "seconds", "3"),
+        (lambda: checks.batching_knee(1, [1, 2], [1, math.nan], 0.8), "seconds", "nan"),
+        (lambda: checks.batching_knee(1, [1, 2], [3, 4], 1), "share", "1"),
+        (lambda: checks.batching_knee(1, [1, 2], [3, 4], 0), "share", "0"),
+        (lambda: checks.batching_knee(1, [1, 2, 4], [3, 3, 3], 0.5), "seconds", "3"),
+        (lambda: checks.batching_knee(1, [1, 2, 4], [1, 2, 4], 0.5), "seconds", "1"),
+        (lambda: checks.batching_knee(1, [1, 2, 4], [4, 2, 1], 0.5), "seconds", "4"),
+        (lambda: checks.batching_highest_rate(1, 0, 1, 9), "per_item", "0"),
+        (lambda: checks.batching_highest_rate(1, 1, -1, 9), "setup", "-1"),
+        (lambda: checks.batching_highest_rate(1, 1, 1, 2), "latency", "2"),
+        (lambda: checks.batching_budget(1, [0], 1, REQUESTS, STEP, 9), "budgets", "0"),
+        (lambda: checks.batching_budget(1, [1.5], 1, REQUESTS, STEP, 9), "budgets", "1.5"),
+        (lambda: checks.batching_budget(1, [], 1, REQUESTS, STEP, 9), "budgets", "0"),
+        (lambda: checks.batching_budget(1, [64], 0, REQUESTS, STEP, 9), "tpot", "0"),
+        (lambda: checks.batching_budget(1, [512], 1e-9, REQUESTS, STEP, 110_000), "tpot", "1e-09"),
+        (lambda: checks.batching_budget(1, [64], 1, [1], STEP, 9), "workload", "[1]"),
+        (lambda: checks.batching_budget(1, [64], 1, REQUESTS, 3, 9), "step_time", "3"),
+        (lambda: checks.batching_budget(1, [64], 1, REQUESTS, STEP, -9), "kv_tokens", "-9"),
+    ],
+)
+def test_bad_input_is_named(call: Any, argument: str, shown: str) -> None:
+    with pytest.raises(ValueError, match=rf"\b{argument}\b") as problem:
+        call()
+    assert shown in str(problem.value)
