@@ -1,17 +1,22 @@
 """Run every benchmark and print ratios of medians: `python -m benchmarks`."""
 
-from benchmarks import engine, fcfs
+from benchmarks import engine, fcfs, pages
 from benchmarks.timing import machine, save
 
+FORMATS = {"seconds": "{:9.3f} s", "ratio": "{:9.2f} ×", "scores": "{:6.0f} of 100"}
+
 print(", ".join(f"{name} {value}" for name, value in machine().items()))
-for module in (fcfs, engine):
+for module in (fcfs, engine, pages):
     result = module.run()
+    name = module.__name__.rpartition(".")[2]
+    if result is None:
+        print(f"\n{name}: nothing to measure, build the book first")
+        continue
     print(f"\n{result['what']}")
-    for name, seconds in result["seconds"].items():
-        print(f"  {name:14} {seconds:8.3f} s, median")
-    for name, ratio in result["ratio"].items():
-        print(f"  {name:14} {ratio:8.1f} ×")
+    for kind, form in FORMATS.items():
+        for label, value in result.get(kind, {}).items():
+            print(f"  {label:28} {form.format(value)}")
     if "difference_from_ciw" in result:
-        print(f"  largest difference from Ciw {result['difference_from_ciw']}")
+        print(f"  largest difference from Ciw  {result['difference_from_ciw']}")
     print(f"  target: {result['target']}: {'met' if result['met'] else 'NOT met'}")
-    print(f"  saved in {save(module.__name__.rpartition('.')[2], result).name}")
+    print(f"  saved in {save(name, result).name}")

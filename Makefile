@@ -1,0 +1,54 @@
+# make book · make test · make serve · make bench · make clean
+PYTHON ?= python3
+PORT ?= 8000
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: book test serve bench clean lock vendor chromium
+
+book: .venv/book
+	@$(BIN)/python book/build.py
+
+test: .venv/tests node_modules/.package-lock.json chromium
+	@$(BIN)/python tests/run.py
+
+serve: .venv/book
+	@$(BIN)/python book/serve.py --port $(PORT)
+
+bench: .venv/tests
+	@$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf _build
+
+# The two commands for maintainers: every version and hash, and the vendored JavaScript.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-header --no-annotate --no-emit-index-url --upgrade
+lock: .venv/tests
+	$(COMPILE) --no-emit-package labs requirements.txt -o requirements.lock
+	$(COMPILE) --constraints requirements.lock tests/requirements.txt -o tests/requirements.lock
+	npm update --package-lock-only
+
+vendor: .venv/book
+	$(BIN)/python book/vendor.py
+
+$(BIN)/python:
+	@PYTHON="$(PYTHON)" ./book/environment.sh .venv
+
+.venv/book: requirements.lock pyproject.toml | $(BIN)/python
+	@echo "Installing the book's packages into .venv"
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/tests: tests/requirements.lock .venv/book
+	@echo "Installing the tests' packages into .venv"
+	@$(PIP) --require-hashes -r tests/requirements.lock
+	@touch $@
+
+node_modules/.package-lock.json: package.json package-lock.json .npmrc
+	@npm ci --silent
+	@touch $@
+
+chromium: .venv/tests
+	@./tests/chromium.sh

@@ -1,0 +1,388 @@
+"""The built site as a reader's browser sees it. ``make test`` builds it first."""
+
+import gzip
+import http.server
+import json
+import os
+import re
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin
+
+import pytest
+from fontTools.ttLib import TTFont
+from playwright.sync_api import Page
+
+ROOT = Path(__file__).resolve().parents[2]
+SITE = ROOT / "_build" / "html"
+TOOLS = ROOT / "node_modules"
+PAGES = sorted(str(path.relative_to(SITE)) for path in SITE.rglob("*.html"))
+# The root is a redirect to the landing page.
+READ = [page for page in PAGES if page != "index.html"]
+WEIGHT = 500_000
+
+every_page = pytest.mark.parametrize("name", READ)
+
+
+class Document(HTMLParser):
+    """What a page's markup says, for the tests that need no browser."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.feed((SITE / name).read_text("utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {key: value or "" for key, value in attrs}))
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    def meta(self, name: str) -> list[str]:
+        return [meta["content"] for meta in self.all("meta") if meta.get("name") == name]
+
+    @property
+    def anchors(self) -> set[str]:
+        return {attributes["id"] for _, attributes in self.tags if "id" in attributes}
+
+
+@cache
+def document(name: str) -> Document:
+    return Document(name)
+
+
+@pytest.fixture(scope="session")
+def site(serve: Callable[[Path], str]) -> str:
+    assert READ, "the site is not built: make book"
+    return serve(SITE)
+
+
+class Compressing(http.server.SimpleHTTPRequestHandler):
+    """Serves as public hosts do: text compressed, connections kept."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        path = Path(self.translate_path(self.path))
+        if not path.is_file():
+            self.send_error(404)
+            return
+        kind, content = self.guess_type(path), path.read_bytes()
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        if re.search(r"text|javascript|json|svg", kind):
+            content = gzip.compress(content)
+            self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def host() -> Iterator[str]:
+    """The site as a public host would serve it."""
+    handler = partial(Compressing, directory=str(SITE))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture
+def opened(site: str, visit: Callable[..., Page]) -> Callable[..., Page]:
+    """Open a page of the site and wait until its mathematics is typeset."""
+
+    def at(name: str, **options: object) -> Page:
+        page = visit(f"{site}/{name}", **options)
+        typeset(page)
+        return page
+
+    return at
+
+
+def typeset(page: Page) -> None:
+    """Wait until every formula is typeset."""
+    page.wait_for_load_state("networkidle")
+    if page.locator(".math").count():
+        page.wait_for_function("window.MathJax?.startup?.promise")
+        page.evaluate("MathJax.startup.promise")
+
+
+def show_everything(page: Page) -> None:
+    """Open every fold-out and walk to the end, so that what loads late has loaded."""
+    page.evaluate(
+        """async () => {
+          for (const fold of document.querySelectorAll("details")) fold.open = true;
+          window.scrollTo(0, document.body.scrollHeight);
+          await new Promise((done) => setTimeout(done, 100));
+          window.scrollTo(0, 0);
+        }"""
+    )
+    page.wait_for_load_state("networkidle")
+
+
+def test_the_site_has_the_pages_of_the_table_of_contents() -> None:
+    toc = (ROOT / "_toc.yml").read_text()
+    wanted = {f"{name}.html" for name in re.findall(r"(?:root|file): *(\S+)", toc)}
+    assert wanted <= set(PAGES)
+
+
+@every_page
+def test_a_page_asks_no_other_host_and_reports_no_error(
+    name: str, opened: Callable[..., Page]
+) -> None:
+    page = opened(name)
+    show_everything(page)
+    assert page.visit.elsewhere == []
+    assert page.visit.missing == []
+    assert page.visit.errors == []
+
+
+@every_page
+def test_a_page_weighs_at_most_500_kilobytes_gzipped(
+    name: str, site: str, visit: Callable[..., Page]
+) -> None:
+    page = visit(f"{site}/book/index.html")
+    page.goto("about:blank")
+    sizes: dict[str, int] = {}
+    page.on(
+        "response",
+        lambda reply: sizes.update({reply.url: len(gzip.compress(reply.body(), 9, mtime=0))}),
+    )
+    page.context.clear_cookies()
+    page.goto(f"{site}/{name}")
+    typeset(page)
+    show_everything(page)
+    heaviest = sorted(sizes.items(), key=lambda item: -item[1])
+    assert sum(sizes.values()) <= WEIGHT, heaviest[:12]
+
+
+@every_page
+def test_mathematics_is_typeset(name: str, opened: Callable[..., Page]) -> None:
+    page = opened(name)
+    formulas = page.locator(".math").count()
+    assert page.locator("mjx-container").count() >= formulas
+    assert page.locator("mjx-merror, [data-mjx-error]").count() == 0
+    if formulas:
+        font = "document.fonts.check('16px MJXTEX-I')"
+        assert page.evaluate(f"document.fonts.load('16px MJXTEX-I').then(() => {font})")
+
+
+@every_page
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 375)])
+def test_axe_finds_nothing(name: str, scheme: str, width: int, opened: Callable[..., Page]) -> None:
+    page = opened(name, width=width, color_scheme=scheme, reduced_motion="reduce")
+    assert page.evaluate("document.documentElement.dataset.theme") == scheme
+    show_everything(page)
+    page.evaluate((TOOLS / "axe-core" / "axe.min.js").read_text("utf-8"))
+    found = page.evaluate("async () => (await axe.run()).violations")
+    assert [
+        (rule["id"], node["target"], node["failureSummary"])
+        for rule in found
+        for node in rule["nodes"]
+    ] == []
+
+
+@every_page
+def test_a_phone_scrolls_down_only(name: str, opened: Callable[..., Page]) -> None:
+    page = opened(name, width=375)
+    show_everything(page)
+    wide = page.evaluate(
+        """() => document.documentElement.scrollWidth <= 375 ? [] :
+          [...document.querySelectorAll("main *")]
+            .filter((part) => part.getBoundingClientRect().right > 375)
+            .map((part) => part.outerHTML.slice(0, 120)).slice(0, 8)
+            .concat(`${document.documentElement.scrollWidth} px wide`)"""
+    )
+    assert wide == []
+
+
+@every_page
+def test_print_leaves_the_article_alone_on_the_page(name: str, opened: Callable[..., Page]) -> None:
+    page = opened(name)
+    page.emulate_media(media="print")
+    for part in ("#pst-primary-sidebar", "#pst-secondary-sidebar", ".bd-header-article"):
+        if page.locator(part).count():
+            assert not page.locator(part).is_visible(), part
+    assert page.locator("main h1").filter(visible=True).count() == 1
+
+
+@every_page
+def test_headings_descend_one_level_at_a_time(name: str, opened: Callable[..., Page]) -> None:
+    levels = [
+        int(tag[1])
+        for tag in opened(name)
+        .locator("main :is(h1,h2,h3,h4,h5,h6)")
+        .filter(visible=True)
+        .evaluate_all("found => found.map((heading) => heading.tagName)")
+    ]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+@every_page
+def test_a_page_says_what_it_is(name: str) -> None:
+    page = document(name)
+    assert page.all("html")[0]["lang"] == "en"
+    assert len(page.all("title")) == 1
+    (description,) = page.meta("description")
+    assert 20 <= len(description) <= 200
+    others = [document(other).meta("description") for other in READ if other != name]
+    assert [description] not in others
+    assert len(page.meta("viewport")) == 1
+
+
+@every_page
+def test_images_have_alternative_text(name: str) -> None:
+    for image in document(name).all("img"):
+        assert len(image.get("alt", "")) > 10, image
+        assert not re.fullmatch(r"\S*\.(png|svg|jpg)", image["alt"]), image
+
+
+@every_page
+def test_drawings_have_a_name(name: str, opened: Callable[..., Page]) -> None:
+    nameless = opened(name).evaluate(
+        """() => [...document.querySelectorAll("main .cell_output svg")]
+          .filter((drawing) => !drawing.closest("button, [aria-hidden=true]"))
+          .filter((drawing) => !drawing.closest("[role=img][aria-label], [role=img]:has(> title)"))
+          .map((drawing) => drawing.outerHTML.slice(0, 120))"""
+    )
+    assert nameless == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_inside_the_site_resolve(name: str) -> None:
+    for link in document(name).all("a"):
+        target = link.get("href", "")
+        if not target or re.match(r"[a-z]+:", target):
+            continue
+        address, anchor = urldefrag(urljoin(f"/{name}", target))
+        path = unquote(address).lstrip("/")
+        path = f"{path}index.html" if path.endswith("/") or not path else path
+        assert (SITE / path).is_file(), target
+        if anchor and path.endswith(".html") and "?" not in anchor:
+            assert unquote(anchor) in document(path).anchors, target
+
+
+def test_the_root_leads_to_the_landing_page(site: str, visit: Callable[..., Page]) -> None:
+    page = visit(f"{site}/")
+    page.wait_for_url(f"{site}/book/index.html")
+    assert page.visit.errors == []
+
+
+def test_the_markup_is_valid(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    command = ["node", str(TOOLS / "html-validate" / "bin" / "html-validate.mjs"), str(SITE)]
+    config = Path(__file__).with_name("htmlvalidate.cjs")
+    subprocess.run(
+        [*command, "--config", str(config), "--formatter", f"json={report}"], check=False
+    )
+    found = [
+        f"{file['filePath']}:{message['line']}: {message['message']}"
+        for file in json.loads(report.read_text("utf-8"))
+        for message in file["messages"]
+        # A notebook's output brings its style with it, so that it looks the same in Jupyter.
+        if not message["message"].startswith("<style> element is not permitted")
+    ]
+    assert found == []
+    assert len(READ) > 5
+
+
+class TestThemeMends:
+    """Faults of the theme that ``book/_ext/theme.py`` mends."""
+
+    @every_page
+    def test_thebe_is_left_off(self, name: str) -> None:
+        assert "thebe" not in (SITE / name).read_text("utf-8").lower()
+
+    @every_page
+    def test_icons_are_not_loaded_again_as_a_script(self, name: str) -> None:
+        assert "fontawesome" not in (SITE / name).read_text("utf-8")
+        assert not list(SITE.rglob("fontawesome.js"))
+
+    def test_the_icon_font_holds_the_icons_in_use_and_few_more(self) -> None:
+        font = SITE / "_static/vendor/fontawesome/webfonts/fa-solid-900.woff2"
+        assert font.stat().st_size < 10_000
+        styles = (SITE / "_static/book.css").read_text("utf-8")
+        glyphs = TTFont(font).getBestCmap()
+        used = {
+            icon
+            for name in READ
+            for icon in re.findall(r'"[^"]*\bfa-solid (fa-[a-z-]+)', (SITE / name).read_text())
+        }
+        assert "fa-magnifying-glass" in used
+        for icon in used:
+            glyph = re.search(rf'\.{icon}:before[^{{}}]*\{{content:"(.)"', styles)
+            assert glyph, icon
+            assert ord(glyph[1]) in glyphs, icon
+
+    @every_page
+    def test_the_search_button_is_called_by_its_text(self, name: str) -> None:
+        fields = [
+            button
+            for button in document(name).all("button")
+            if "search-button-field" in button.get("class", "")
+        ]
+        assert fields
+        assert not any({"aria-label", "title"} & button.keys() for button in fields)
+
+    @every_page
+    def test_scripts_of_the_search_page_are_not_loaded_elsewhere(self, name: str) -> None:
+        scripts = " ".join(script.get("src", "") for script in document(name).all("script"))
+        assert ("searchindex.js" in scripts) == (name == "search.html")
+
+
+def test_search_finds_the_lesson(site: str, opened: Callable[..., Page]) -> None:
+    page = opened("search.html?q=batching")
+    page.wait_for_selector("#search-results a[href*='lessons/batching.html']")
+    assert page.visit.errors == []
+
+
+FULL_MARKS = ("accessibility", "best-practices", "seo")
+
+
+def audit(address: str, form: str, chromium: str | None, folder: Path) -> dict[str, dict]:
+    """The categories of one Lighthouse report, and the audits below full marks."""
+    report = folder / "report.json"
+    command = [
+        *("node", str(TOOLS / "lighthouse" / "cli" / "index.js"), address),
+        *("--quiet", "--output=json", f"--output-path={report}"),
+        *(["--preset=desktop"] if form == "desktop" else []),
+        "--chrome-flags=--headless=new --no-sandbox",
+        f"--only-categories={','.join(FULL_MARKS)}",
+    ]
+    environment = {**os.environ, **({"CHROME_PATH": chromium} if chromium else {})}
+    subprocess.run(command, check=True, env=environment, capture_output=True)
+    found = json.loads(report.read_text("utf-8"))
+    return {
+        name: {
+            "score": round(100 * category["score"]),
+            "below": [
+                (reference["id"], found["audits"][reference["id"]].get("displayValue"))
+                for reference in category["auditRefs"]
+                if (found["audits"][reference["id"]]["score"] or 0) < 0.9
+                and found["audits"][reference["id"]]["scoreDisplayMode"] in ("binary", "numeric")
+            ],
+        }
+        for name, category in found["categories"].items()
+    }
+
+
+@pytest.mark.lighthouse
+@pytest.mark.parametrize("form", ["desktop", "mobile"])
+@pytest.mark.parametrize("name", ["lessons/batching.html", "book/index.html"])
+def test_lighthouse_gives_full_marks(
+    name: str, form: str, host: str, chromium: str | None, tmp_path: Path
+) -> None:
+    """Performance, a time on this machine, is left to ``make bench``."""
+    report = audit(f"{host}/{name}", form, chromium, tmp_path)
+    assert {key: found for key, found in report.items() if found["score"] < 100} == {}
