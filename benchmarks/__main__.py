@@ -1,12 +1,12 @@
 """Run every benchmark and print ratios of medians: `python -m benchmarks`."""
 
-from benchmarks import engine, fcfs, pages
+from benchmarks import engine, fcfs, integers, lru, pages
 from benchmarks.timing import machine, save
 
 FORMATS = {"seconds": "{:9.3f} s", "ratio": "{:9.2f} ×", "scores": "{:6.0f} of 100"}
 
 print(", ".join(f"{name} {value}" for name, value in machine().items()))
-for module in (fcfs, engine, pages):
+for module in (fcfs, engine, lru, integers, pages):
     result = module.run()
     name = module.__name__.rpartition(".")[2]
     if result is None:

@@ -34,7 +34,7 @@ def in_turn(contenders: Mapping[str, Callable[[], Any]], rounds: int) -> dict[st
 
 def machine() -> dict[str, str | int]:
     """Return what a reader needs to judge the seconds: processor, cores, versions."""
-    names = ("numpy", "scipy", "ciw", "simpy")
+    names = ("numpy", "scipy", "ciw", "simpy", "cachetools", "libcachesim", "onnxruntime")
     return {
         "processor": _processor(),
         "cores": _cores(),

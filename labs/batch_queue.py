@@ -130,7 +130,7 @@ def fit_batch_time(sizes: FloatArray, times: FloatArray) -> BatchTime:
     return BatchTime(
         per_item=float(line.slope),
         setup=float(line.intercept),
-        r_squared=float(line.rvalue**2),
+        r_squared=float(line.rvalue**2) if np.ptp(times) else 1.0,
     )
 
 
@@ -269,6 +269,7 @@ def _states_needed(full: float, most: int) -> int:
     def excess(rate: float) -> float:
         return most * rate - full * math.expm1(rate)
 
+    full = max(full, 1e-100)
     peak = math.log(most / full)
     outer = 2 * peak
     while excess(outer) > 0:

@@ -62,6 +62,9 @@ def number(
     """
     expected = check.number("expected", expected)
     tolerance = check.number("tolerance", tolerance, least=0)
+    check.instance("unit", unit, str)
+    if not isinstance(mistakes, Mapping | None):
+        raise check.refuse("mistakes", "a mapping, or None", mistakes)
     if answer is None or answer is ...:
         return Verdict(False, "no answer yet: replace the ... in the answer cell")
     try:
@@ -100,7 +103,7 @@ def batching_useful_share(answer: object, lengths: FloatArray, batch: int) -> Ve
     >>> batching_useful_share(0.75, [1, 2, 3, 3], batch=2)
     FAIL  got 0.75, expected 0.9: every batch ends with its own longest, not the longest of all
     """
-    lengths = check.sequence("lengths", lengths, least=1)
+    lengths = check.sequence("lengths", lengths, least=1, most=check.MOST)
     batch = check.count("batch", batch)
     if not lengths.size:
         raise check.refuse("lengths", "of length 1 or more", "length 0")
@@ -167,7 +170,7 @@ def batching_highest_rate(answer: object, per_item: float, setup: float, latency
     per_item, setup : float
         Batch time is ``per_item * b + setup`` seconds.
     latency : float
-        Limit on the mean latency, seconds, above that of a lone request.
+        Limit on the mean latency, seconds, above that of a lone request, at most 1000 times it.
 
     Returns
     -------
@@ -178,9 +181,10 @@ def batching_highest_rate(answer: object, per_item: float, setup: float, latency
     >>> bool(batching_highest_rate(1 / 0.002, per_item=0.002, setup=0.02, latency=0.1))
     False
     """
-    per_item = check.number("per_item", per_item, above=0)
-    setup = check.number("setup", setup, above=0)
-    latency = check.number("latency", latency, above=per_item + setup)
+    per_item = check.number("per_item", per_item, least=check.LEAST, most=1e26)
+    setup = check.number("setup", setup, least=check.LEAST, most=1e26)
+    alone = per_item + setup
+    latency = check.number("latency", latency, above=alone, most=1000 * alone)
     low, high = 0.0, 1 / per_item
     for _ in range(60):
         rate = (low + high) / 2
@@ -225,12 +229,14 @@ def batching_budget(
     -------
     Verdict
     """
-    budgets = check.sequence("budgets", budgets, least=1, whole=True)
+    budgets = check.sequence("budgets", budgets, least=1, most=check.LARGEST_COUNT, whole=True)
     tpot = check.number("tpot", tpot, above=0)
     times = {}
     for budget in budgets.astype(int).tolist():
         engine = Engine(step_time, kv_tokens=kv_tokens, policy="chunked", token_budget=budget)
         times[budget] = engine.run(workload).tpot
+        if np.isnan(times[budget]).all():
+            raise check.refuse("kv_tokens", "enough for an answer of two tokens", kv_tokens)
     inside = [budget for budget in times if np.nanquantile(times[budget], 0.99) <= tpot]
     on_average = [budget for budget in times if np.nanmean(times[budget]) <= tpot]
     if not times:

@@ -13,9 +13,10 @@ import numpy as np
 
 from labs import validation as check
 from labs.validation import FloatArray, IntArray
-from labs.workload import Workload, azure_chat
+from labs.workload import MOST_REQUESTS, Workload, azure_chat
 
 POLICIES = ("mixed", "prefill_first", "chunked")
+MOST_STEPS = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class StepTime:
 
     def __post_init__(self) -> None:
         for name in ("base", "prefill_token", "sequence", "kv_token"):
-            object.__setattr__(self, name, check.number(name, getattr(self, name), least=0))
+            cost = check.number(name, getattr(self, name), least=0, most=check.MOST)
+            object.__setattr__(self, name, cost)
 
 
 @dataclass(frozen=True)
@@ -195,10 +197,14 @@ class Engine:
         Raises
         ------
         ValueError
-            If ``workload`` is not a `Workload`.
+            If ``workload`` is not a `Workload`, or a request in it takes above ten million steps.
         """
         check.instance("workload", workload, Workload)
-        return _Replica(self, check.instance("workload", workload, Workload)).serve()
+        parts = workload.prompt // self.token_budget if self.policy == "chunked" else 0
+        steps = workload.output + parts
+        if (steps > MOST_STEPS).any():
+            raise check.refuse("workload", f"of at most {MOST_STEPS} steps a request", steps.max())
+        return _Replica(self, workload).serve()
 
 
 @dataclass(frozen=True)
@@ -278,7 +284,7 @@ def serve_chat(
             wanted = f"costs named {', '.join(sorted(costs))}"
             raise check.refuse("step_time", wanted, sorted(map(str, odd)))
         step_time = StepTime(**step_time)
-    requests = check.count("requests", requests, least=2)
+    requests = check.count("requests", requests, least=2, most=MOST_REQUESTS)
     rng = np.random.default_rng(check.count("seed", seed, least=0))
     workload = azure_chat(requests, rate, rng)
     timeline = Engine(step_time, max_batch, kv_tokens, policy, token_budget=token_budget).run(

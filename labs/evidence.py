@@ -173,6 +173,10 @@ def replay(record: Mapping[str, Any]) -> Record:
     ['inputs']
     """
     try:
+        record = json.loads(json.dumps(record))
+    except (TypeError, ValueError, RecursionError) as problem:
+        raise check.refuse("record", f"JSON from decide ({problem})", record) from None
+    try:
         rule = Rule(**record["rule"])
         inputs, computed_by, value = record["inputs"], record["computed_by"], record["value"]
         compared = ("unit", "verdict", "action", "code", "environment")
@@ -237,6 +241,8 @@ def _plain(name: str, item: Any) -> Any:
         return [_plain(f"{name}[{index}]", part) for index, part in enumerate(item)]
     if isinstance(item, float) and not math.isfinite(item):
         raise check.refuse(name, "finite to be recorded", item)
+    if isinstance(item, int) and item.bit_length() > 10_000:
+        raise check.refuse(name, "short enough to be recorded", item)
     if item is None or isinstance(item, str | bool | int | float):
         return item
     raise check.refuse(name, "a plain value, array or dataclass to be recorded", item)

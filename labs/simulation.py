@@ -89,7 +89,7 @@ def fcfs(arrival: FloatArray, service: FloatArray, servers: int = 1) -> SamplePa
     array([0., 2., 2.])
     """
     arrival = check.ascending("arrival", arrival)
-    service = check.sequence("service", service, size=arrival.size, least=0)
+    service = check.sequence("service", service, size=arrival.size, least=0, most=check.MOST)
     servers = check.count("servers", servers, most=1_000_000)
     free = [-np.inf] * servers
     start: list[float] = []
@@ -143,7 +143,7 @@ def batching(
     """
     arrival = check.ascending("arrival", arrival)
     max_batch = check.count("max_batch", max_batch)
-    max_delay = check.number("max_delay", max_delay, least=0)
+    max_delay = check.number("max_delay", max_delay, least=0, most=check.MOST)
     if not callable(batch_time):
         raise check.refuse("batch_time", "a function of the batch size", batch_time)
     times = arrival.tolist()
@@ -158,7 +158,8 @@ def batching(
         start = max(free, ready)
         size = bisect_right(times, start, first, min(first + max_batch, len(times))) - first
         if size not in lasts:
-            lasts[size] = check.number(f"batch_time({size})", batch_time(size), least=0)
+            time = batch_time(size)
+            lasts[size] = check.number(f"batch_time({size})", time, least=0, most=check.MOST)
         free = start + lasts[size]
         starts.append(start)
         sizes.append(size)
@@ -216,7 +217,7 @@ def routed(
     ([0, 1, 0], [0.0, 0.0, 1.0])
     """
     arrival = check.ascending("arrival", arrival)
-    service = check.sequence("service", service, size=arrival.size, least=0)
+    service = check.sequence("service", service, size=arrival.size, least=0, most=check.MOST)
     servers = check.count("servers", servers, most=1_000_000)
     policy = check.one_of("policy", policy, POLICIES)
     rng = check.generator("rng", rng)
@@ -280,7 +281,7 @@ def mean_interval(sample: FloatArray, level: float = 0.95) -> Interval:
     >>> interval.mean, 2.5 in interval
     (2.5, True)
     """
-    sample = check.sequence("sample", sample)
+    sample = check.sequence("sample", sample, least=-check.MOST, most=check.MOST)
     level = check.number("level", level, above=0, below=1)
     if sample.size < 4:
         raise check.refuse("sample", "of length 4 or more", f"length {sample.size}")

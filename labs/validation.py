@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 Real = float | FloatArray
 
 T = TypeVar("T")
@@ -37,7 +38,7 @@ def refuse(name: str, requirement: str, value: object) -> ValueError:
     """
     if isinstance(value, np.generic):
         value = value.item()
-    shown = " ".join(repr(value).split())
+    shown = " ".join(_shown(value).split())
     if len(shown) > 80:
         shown = shown[:77] + "..."
     return ValueError(f"{name} must be {requirement}, got {shown}")
@@ -82,7 +83,8 @@ def numbers(
     if given.dtype.kind not in "iuf" and not _are_python_integers(given):
         raise refuse(name, requirement, value)
     try:
-        array = given.astype(np.float64)
+        with np.errstate(over="ignore"):
+            array = given.astype(np.float64)
     except OverflowError:
         raise refuse(name, requirement, value) from None
     ok = (array >= least) & (array <= most)
@@ -140,9 +142,9 @@ def sequence(name: str, value: object, *, size: int | None = None, **bounds: Any
 
 
 def ascending(name: str, value: object) -> FloatArray:
-    """Return a one-dimensional array of finite times that never decrease."""
-    array = sequence(name, value)
-    falls = np.flatnonzero(np.diff(array) < 0)
+    """Return a one-dimensional array of times that never decrease, none beyond ± 1e30."""
+    array = sequence(name, value, least=-MOST, most=MOST)
+    falls = np.flatnonzero(array[1:] < array[:-1])
     if falls.size:
         at = int(falls[0])
         raise refuse(
@@ -195,6 +197,13 @@ def plain(array: npt.ArrayLike) -> Real:
     """Return a zero-dimensional array as a float and any other unchanged."""
     array = np.asarray(array, dtype=np.float64)
     return float(array) if array.ndim == 0 else array
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # Python does not print integers of thousands of digits
+        return f"{type(value).__name__} too long to print"
 
 
 def _are_python_integers(given: npt.NDArray[Any]) -> bool:

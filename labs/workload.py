@@ -23,6 +23,7 @@ Record = TypeVar("Record")
 TICKS = 1_000_000_000
 TIMESTAMP = r"(\S+[T ]\d\d:\d\d(?::\d\d)?)(?:[.,](\d+))?(Z|[+-]\d\d:?\d\d)?"
 LONGEST = 10**12
+MOST_REQUESTS = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -212,8 +213,8 @@ def azure_chat(n: int, rate: float, rng: np.random.Generator) -> Workload:
     >>> int(np.median(chat.prompt)) in range(900, 1100)
     True
     """
-    n = check.count("n", n, least=0)
-    rate = check.number("rate", rate, above=0)
+    n = check.count("n", n, least=0, most=MOST_REQUESTS)
+    rate = check.number("rate", rate, least=check.LEAST, most=check.MOST)
     rng = check.generator("rng", rng)
     facts = azure_chat_facts()
     joint = np.array(facts["joint"], dtype=float)
@@ -277,8 +278,8 @@ def poisson(rate: float, n: int, rng: np.random.Generator) -> FloatArray:
     >>> poisson(10.0, 3, np.random.default_rng(0)).round(3).tolist()
     [0.068, 0.17, 0.172]
     """
-    rate = check.number("rate", rate, above=0)
-    n = check.count("n", n, least=0)
+    rate = check.number("rate", rate, least=check.LEAST, most=check.MOST)
+    n = check.count("n", n, least=0, most=MOST_REQUESTS)
     return np.cumsum(check.generator("rng", rng).exponential(1 / rate, size=n))
 
 
@@ -313,7 +314,7 @@ def zipf(objects: int, exponent: float, n: int, rng: np.random.Generator) -> Int
     """
     objects = check.count("objects", objects, most=100_000_000)
     exponent = check.number("exponent", exponent, least=0)
-    n = check.count("n", n, least=0)
+    n = check.count("n", n, least=0, most=MOST_REQUESTS)
     rng = check.generator("rng", rng)
     weight = np.cumsum(np.arange(1, objects + 1, dtype=np.float64) ** -exponent)
     found: IntArray = np.searchsorted(weight, rng.random(n) * weight[-1], side="right")

@@ -1,0 +1,12 @@
+"""Peers that tests compare with and that may be absent."""
+
+import pytest
+
+try:
+    import torch
+except ImportError:
+    torch = None
+
+needs_torch = pytest.mark.skipif(
+    torch is None, reason="PyTorch is not locked: its CPU build is not on every index"
+)
