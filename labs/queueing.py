@@ -52,6 +52,8 @@ NEGLIGIBLE = 1e-17
 class Queue:
     """A queue in steady state.
 
+    A figure that the model does not give is None; one without a steady state is ``inf``.
+
     Attributes
     ----------
     utilization : float or array
@@ -64,8 +66,6 @@ class Queue:
         Mean number of requests waiting, and in the system.
     blocking : float, array or None
         Probability that an arrival is turned away.
-
-    A figure that the model does not give is None; one without a steady state is ``inf``.
     """
 
     utilization: Real

@@ -74,10 +74,19 @@ def sliders(found: Locator) -> dict[str, float]:
     return dict(found.locator("input[type=range]").evaluate_all(read))
 
 
+FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+def settle(page: Page) -> None:
+    """Wait until what has been asked for is drawn: two frames on."""
+    page.evaluate(FRAMES)
+
+
 def press(found: Locator, name: str, *keys: str) -> None:
     """Focus a slider and press keys."""
     for key in keys:
         slider(found, name).press(key)
+    settle(found.page)
 
 
 def pull(found: Locator, name: str, share: float) -> None:
@@ -91,6 +100,7 @@ def pull(found: Locator, name: str, share: float) -> None:
     mouse.down()
     mouse.move(box["x"] + 9 + share * (box["width"] - 18), middle, steps=5)
     mouse.up()
+    settle(found.page)
 
 
 def summary(found: Locator) -> str:
@@ -109,8 +119,9 @@ def marks(found: Locator) -> list[Mark]:
     result = []
     for number, panel in enumerate(found.locator(".xp-panel").all()):
         logs = panel.get_attribute("data-log").split()
-        ticks = panel.evaluate(TICKS)
-        for mark in panel.evaluate(MARKS):
+        # In one look: formulas above that are still being set would move the page between two.
+        ticks, drawn = panel.evaluate(f"panel => [({TICKS})(panel), ({MARKS})(panel)]")
+        for mark in drawn:
             across = [(value, left) for axis, value, left, _ in ticks if axis == "x"]
             up = [(value, top) for axis, value, _, top in ticks if axis == "y"]
             x = _on_axis(across, mark["left"], "x" in logs)
