@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +78,12 @@ def claims_of(env: BuildEnvironment) -> dict[str, Claim]:
     """Return the book's claims, and have the page being read rebuilt when they change."""
     path = Path(env.srcdir, FILE)
     env.note_dependency(str(path))
+    return _unchanged(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _unchanged(path: Path, modified: int) -> dict[str, Claim]:
+    """Load the claims once, not once for each figure that a page quotes."""
     return load(path)
 
 
