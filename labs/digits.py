@@ -45,6 +45,18 @@ class Network:
     weights: tuple[FloatArray, ...]
     biases: tuple[FloatArray, ...]
 
+    def __post_init__(self) -> None:
+        for name in ("weights", "biases"):
+            parts = check.instance(name, getattr(self, name), tuple)
+            for index, part in enumerate(parts):
+                check.numbers(f"{name}[{index}]", part)
+        ends = [part.shape for part in self.weights]
+        fits = bool(ends) and all(len(shape) == 2 and shape[0] for shape in ends)
+        fits = fits and all(a[1] == b[0] for a, b in itertools.pairwise(ends))
+        if not fits or [(shape[1],) for shape in ends] != [part.shape for part in self.biases]:
+            given = f"shapes {ends} and {[np.shape(part) for part in self.biases]}"
+            raise check.refuse("weights and biases", "of layers that follow each other", given)
+
     @property
     def parameters(self) -> int:
         """Number of weights and biases."""

@@ -22,11 +22,13 @@ from labs import (
     caching,
     checks,
     contracts,
+    digits,
     distillation,
     economics,
     engine,
     evidence,
     hardware,
+    precision,
     quantization,
     queueing,
     safety,
@@ -388,6 +390,73 @@ add(distillation.expected_tokens, acceptance=reals(0, 1), draft=drafts)
 add(distillation.speculative_speedup, acceptance=reals(0, 1), draft=drafts, cost=rates)
 add(distillation.best_draft, acceptance=reals(0, 1), cost=rates, max_draft=drafts)
 
+TINY = digits.teach((2,), np.random.default_rng(0), epochs=1, labelled=10).network
+layers = st.sampled_from([(), (3,), [4, 2]])
+few = st.integers(1, 20)
+add(digits.teach, signed=True, hidden=layers, rng=fresh(), epochs=small, labelled=few)
+add(
+    digits.distill,
+    signed=True,
+    teacher=st.just(TINY),
+    hidden=layers,
+    rng=fresh(),
+    temperature=temperature,
+    soft_weight=chance,
+    epochs=small,
+    labelled=few,
+)
+images = st.just(np.full((2, 64), 0.5))
+add(digits.soft_targets, network=st.just(TINY), x=images, temperature=temperature)
+add(digits.Network, signed=True, weights=st.just(TINY.weights), biases=st.just(TINY.biases))
+add(TINY.logits, label="digits.Network.logits", signed=True, x=images)
+
+scheme = st.builds(precision.Scheme, *[st.sampled_from(precision.KINDS)] * 2)
+BLOCK = precision.outlier_block(np.random.default_rng(0), width=4, heads=2)
+matrix = st.lists(several(-2, 2, 2), min_size=2, max_size=2)
+add(
+    precision.Scheme,
+    weight=st.sampled_from(precision.INTEGERS),
+    activation=st.sampled_from(precision.KINDS),
+    per_channel=st.booleans(),
+    per_token=st.booleans(),
+    group=st.none() | small,
+    clip=st.sampled_from(["absmax", "percentile", "mse", 0.5]),
+    alpha=st.none() | chance,
+)
+add(precision.product, signed=True, x=matrix, weight=matrix, scheme=scheme)
+add(precision.stored_bytes, weight=matrix, scheme=scheme)
+add(
+    precision.quantize_network,
+    signed=True,
+    network=st.just(TINY),
+    scheme=scheme,
+    images=images,
+    labels=st.just([3, 8]),
+)
+add(
+    precision.outlier_block,
+    signed=True,
+    rng=fresh(),
+    width=st.sampled_from([4, 8]),
+    heads=st.sampled_from([1, 2]),
+    outliers=st.integers(0, 4),
+    magnitude=st.floats(1, 200),
+)
+add(
+    precision.quantize_block,
+    signed=True,
+    block=st.just(BLOCK),
+    x=st.just(np.linspace(-1, 1, 12).reshape(3, 4)),
+    scheme=scheme,
+)
+add(
+    precision.Block,
+    signed=True,
+    gain=st.just(BLOCK.gain),
+    heads=st.sampled_from([1, 2, 4]),
+    weights=st.just(BLOCK.weights),
+)
+
 add(
     hardware.Device,
     name=st.just("mine"),
@@ -695,11 +764,13 @@ MODULES = (
     caching,
     checks,
     contracts,
+    digits,
     distillation,
     economics,
     engine,
     evidence,
     hardware,
+    precision,
     quantization,
     queueing,
     safety,
