@@ -41,9 +41,11 @@ $(BIN)/python:
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/tests: tests/requirements.lock .venv/book
+.venv/tests: tests/requirements.lock tests/torch.txt .venv/book
 	@echo "Installing the tests' packages into .venv"
 	@$(PIP) --require-hashes -r tests/requirements.lock
+	@$(PIP) --require-hashes --no-deps -r tests/torch.txt || \
+	  echo "No index here has PyTorch's CPU build: comparisons with it will be skipped"
 	@touch $@
 
 node_modules/.package-lock.json: package.json package-lock.json .npmrc

@@ -1,16 +1,16 @@
 """Run every benchmark and print ratios of medians: `python -m benchmarks`."""
 
-from benchmarks import engine, fcfs, integers, lru, pages
+from benchmarks import engine, fcfs, integers, learning, lru, pages, policies
 from benchmarks.timing import machine, save
 
 FORMATS = {"seconds": "{:9.3f} s", "ratio": "{:9.2f} ×", "scores": "{:6.0f} of 100"}
 
 print(", ".join(f"{name} {value}" for name, value in machine().items()))
-for module in (fcfs, engine, lru, integers, pages):
+for module in (fcfs, engine, lru, policies, integers, learning, pages):
     result = module.run()
     name = module.__name__.rpartition(".")[2]
     if result is None:
-        print(f"\n{name}: nothing to measure, build the book first")
+        print(f"\n{name}: nothing to measure: the book is not built, or PyTorch not installed")
         continue
     print(f"\n{result['what']}")
     for kind, form in FORMATS.items():
