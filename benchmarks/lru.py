@@ -3,13 +3,12 @@
 from typing import Any
 
 import cachetools
-import libcachesim
 import numpy as np
 
+from benchmarks.policies import CAPACITY, by_libcachesim
 from benchmarks.timing import in_turn
 from labs import caching, workload
 
-CAPACITY = 10_000
 TARGET = 2
 
 
@@ -26,25 +25,13 @@ def by_cachetools(trace: list[int]) -> int:
     return hits
 
 
-def by_libcachesim(trace: list[int]) -> int:
-    """Return the hits of one cache of libcachesim, request by request from Python."""
-    cache = libcachesim.LRU(cache_size=CAPACITY)
-    request = libcachesim.Request()
-    request.obj_size = 1
-    hits = 0
-    for item in trace:
-        request.obj_id = item
-        hits += cache.get(request)
-    return hits
-
-
 def run(requests: int = 1_000_000, rounds: int = 3) -> dict[str, Any]:
     """Time all capacities at once against one at a time."""
     trace = workload.zipf(100_000, 0.9, requests, np.random.default_rng(1))
     listed = trace.tolist()
     exact = {
         "cachetools": by_cachetools(listed) / requests,
-        "libcachesim": by_libcachesim(listed) / requests,
+        "libcachesim": by_libcachesim("lru", listed) / requests,
     }
     ours = float(caching.hit_ratio_curve(trace)[CAPACITY - 1])
     seconds = in_turn(
@@ -52,7 +39,7 @@ def run(requests: int = 1_000_000, rounds: int = 3) -> dict[str, Any]:
             "labs, every capacity": lambda: caching.hit_ratio_curve(trace),
             "labs, one capacity": lambda: caching.hits(trace, CAPACITY),
             "cachetools, one": lambda: by_cachetools(listed),
-            "libcachesim, one": lambda: by_libcachesim(listed),
+            "libcachesim, one": lambda: by_libcachesim("lru", listed),
         },
         rounds,
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from shared_files import SHARED, oracle_cases
+from shared_files import SHARED, oracle_cases, tolerance
 
 from labs import caching, distillation, hardware, quantization, slo, workload
 
@@ -268,13 +268,7 @@ CASES = oracle_cases(set(CHECKS))
 @pytest.mark.skipif(not CASES, reason="../shared/cases/oracle.json is not at hand")
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
 def test_known_answer(case: dict[str, Any]) -> None:
-    tolerance = case["tolerance"]
-    relative = tolerance.get("rel", 0.0)
-
-    def near(value: Any) -> Any:
-        return pytest.approx(value, rel=relative, abs=tolerance.get("abs", relative * 1e-6))
-
-    CHECKS[case["topic"]](case["inputs"], case["expected"], near)
+    CHECKS[case["topic"]](case["inputs"], case["expected"], tolerance(case))
 
 
 @pytest.mark.skipif(not CASES, reason="../shared/cases/oracle.json is not at hand")
