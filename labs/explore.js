@@ -1,11 +1,13 @@
 // @ts-check
 /** Draws an explorer: looks numbers up in a grid that Python computed. No dependency. */
 
-/** @typedef {{name: string, label: string, unit: string, format: string}} Quantity */
+/** @typedef {{name: string, label: string, unit: string, format: string, texts?: string[] | null}} Quantity texts name options */
 /** @typedef {Quantity & {values: number[], start: number}} Slider */
-/** @typedef {{value: number, label: string, axis: "x" | "y"}} Rule */
+/** @typedef {{value: number | string, label: string, axis: "x" | "y"}} Rule */
+/** @typedef {{x: string, y: string, label: string}} Point */
 /** @typedef {{x: string, y: string[], label: string, x_log: boolean, y_log: boolean, rules: Rule[],
- *   x_range: [number, number] | null, y_range: [number, number] | null}} Panel */
+ *   x_range: [number, number] | null, y_range: [number, number] | null, marks: "line" | "bars",
+ *   points: Point[]}} Panel */
 /** @typedef {{columns: number, rows: Record<Width, number>, height: Record<Width, number>}} Layout */
 /** @typedef {{name: string, title: string, summary: string, initial: string, palette: [string, string][],
  *   sliders: Slider[], quantities: Quantity[], layout: Layout}} Common */
@@ -83,6 +85,11 @@ export function formatValue(value, format, unit = "") {
   return text + (["", "%", "×"].includes(unit) ? unit : `\u00a0${unit}`);
 }
 
+/** A value of a slider or quantity as text: an option by its name. @param {Quantity} part
+ * @param {number} value @param {boolean} [withUnit] */
+const written = (part, value, withUnit = false) =>
+  part.texts?.[value] ?? formatValue(value, part.format, withUnit ? part.unit : "");
+
 /** @param {Quantity} part */
 const axisTitle = (part) => (part.unit ? `${part.label} (${part.unit})` : part.label);
 
@@ -129,8 +136,7 @@ class Numbers {
 
   /** @param {string} name @param {number} value */
   text(name, value) {
-    const part = this.part(name);
-    return formatValue(value, part.format, part.unit);
+    return written(this.part(name), value, true);
   }
 
   /** The cells along one slider. @param {string} name @param {Cell} cell */
@@ -293,7 +299,27 @@ function wrap(text, room, measure) {
 }
 
 /** @typedef {{left: number, top: number, right: number, bottom: number}} Box */
-/** @typedef {{part: Quantity, ticks: number[], texts: string[], log: boolean, at: Scale}} Axis */
+/** @typedef {{part: Quantity, ticks: number[], texts: string[], log: boolean, at: Scale, names?: Names}} Axis */
+/** @typedef {{rows: string[][], slanted: boolean, depth: number}} Names how the options of a choice fit under an axis */
+
+/** Options as tick labels: wrapped where every word fits, else slanted. @param {string[]} texts @param {number} pitch
+ * @param {(text: string) => number} measure @returns {Names} */
+function tickNames(texts, pitch, measure) {
+  const slanted = texts.some((text) => text.split(" ").some((word) => measure(word) * 1.05 > pitch - 4));
+  if (slanted) return { rows: texts.map((text) => [text]), slanted, depth: Math.max(...texts.map(measure)) * 0.6 };
+  const rows = texts.map((text) => wrap(text, (pitch - 4) / 1.05, measure));
+  return { rows, slanted, depth: 14 * (Math.max(...rows.map((one) => one.length)) - 1) };
+}
+
+/** @param {number} x @param {number} y @param {Names} names @param {number} i */
+function tickName(x, y, names, i) {
+  if (names.slanted) {
+    return label(x + 4, y - 4, names.rows[i][0], { "text-anchor": "end", transform: `rotate(-35 ${px(x + 4)} ${px(y - 4)})` });
+  }
+  const text = label(x, y, "", { "text-anchor": "middle" });
+  text.append(...names.rows[i].map((row, n) => svg("tspan", { x: px(x), dy: n ? 14 : 0 }, row)));
+  return text;
+}
 
 /**
  * @param {Quantity} part @param {number[]} ticks @param {boolean} log @param {Scale} at @returns {Axis}
@@ -313,11 +339,11 @@ function frame(box, x, y, title) {
     const at = px(x.at(tick));
     group.append(svg("g", { class: "xp-tick", "data-axis": "x", "data-value": tick },
       svg("line", { x1: at, x2: at, y1: box.bottom, y2: box.bottom + 5, class: "xp-base" }),
-      label(at, box.bottom + 19, x.texts[i], { "text-anchor": "middle" })));
+      x.names ? tickName(at, box.bottom + 19, x.names, i) : label(at, box.bottom + 19, x.texts[i], { "text-anchor": "middle" })));
   });
   group.append(
     svg("line", { x1: box.left, x2: box.right, y1: box.bottom, y2: box.bottom, class: "xp-base" }),
-    label((box.left + box.right) / 2, box.bottom + 38, axisTitle(x.part), { "text-anchor": "middle", class: "xp-axis-title" }),
+    label((box.left + box.right) / 2, box.bottom + 38 + (x.names?.depth ?? 0), axisTitle(x.part), { "text-anchor": "middle", class: "xp-axis-title" }),
     label(0, box.top - 14, title, { class: "xp-axis-title" }));
   return group;
 }
@@ -350,7 +376,7 @@ class Space {
     const outside = left < box.left - 1 || right > box.right + 12 || top < box.top - 8 || bottom > box.bottom + 2;
     const over = this.taken.filter((other) => left < other.right && right > other.left && top < other.bottom && bottom > other.top);
     const hidden = this.points.filter(([x, y]) => x > left - 2 && x < right + 2 && y > top - 1 && y < bottom + 1);
-    return (outside ? 200 : 0) + 60 * over.length + hidden.length;
+    return (outside ? 200 : 0) + 120 * over.length + hidden.length;
   }
 
   /** Text at the best of several [x, y, text-anchor]. @param {string} text @param {[number, number, string][]} options
@@ -368,10 +394,16 @@ class Space {
     return label(x, y, text, { "text-anchor": anchor, ...attributes });
   }
 
+  /** Text above a bar, or below one that hangs. @param {number} x @param {number} y @param {string} text @param {Attributes} attributes */
+  above(x, y, text, attributes) {
+    return this.write(text, [[x, y - 11, "middle"], [x, y - 25, "middle"], [x, y + 20, "middle"]], attributes);
+  }
+
   /** Text beside a point. @param {number} x @param {number} y @param {string} text @param {Attributes} attributes */
   beside(x, y, text, attributes) {
     return this.write(text, [[x - 9, y - 9, "end"], [x + 9, y - 9, "start"], [x + 9, y + 18, "start"], [x - 9, y + 18, "end"],
-      [x + 11, y + 4, "start"], [x - 11, y + 4, "end"], [x, y - 14, "middle"], [x, y + 22, "middle"]], attributes);
+      [x + 11, y + 4, "start"], [x - 11, y + 4, "end"], [x, y - 14, "middle"], [x, y + 22, "middle"],
+      [x + 9, y + 34, "start"], [x - 9, y + 34, "end"]], attributes);
   }
 }
 
@@ -413,36 +445,39 @@ function linePanel(stage, spec, index, { width, height, top, below }) {
   const parts = panel.y.map((name) => numbers.part(name));
   const x = numbers.part(panel.x);
   const parametric = panel.x !== spec.along;
+  const bars = panel.marks === "bars";
   const many = panel.y.length > 1;
   const slider = numbers.sliders[numbers.axis(spec.along)];
-  /** @param {"x" | "y"} side */
-  const limits = (side) => panel.rules.filter((rule) => rule.axis === side).map((rule) => rule.value);
-  const ySpan = panel.y_range ?? extent([...panel.y.flatMap((name) => [...numbers.all(name)]), ...limits("y")], panel.y_log);
-  const xSpan = panel.x_range ?? (parametric
-    ? extent([...numbers.all(panel.x), ...limits("x")], panel.x_log)
-    : /** @type {[number, number]} */ ([slider.values[0], slider.values[slider.values.length - 1]]));
+  const [ySpan, xSpan] = [panel.y_range ?? reach(numbers, panel, "y"), panel.x_range ?? (parametric
+    ? reach(numbers, panel, "x") : ends(slider, bars))];
   const yTicks = panel.y_log ? logTicks(ySpan, (height - top) / 22) : linearTicks(ySpan, Math.min(6, (height - top) / 34));
   const names = parts.map((part) => wrap(part.label, Math.max(64, width * 0.15), measure));
   const room = many ? Math.max(...names.flat().map(measure)) * 1.14 + SAMPLE + 6 : 20;
   const left = Math.max(...tickText(yTicks, panel.y_log, parts[0]).map(measure)) + 10;
-  const box = { left, top, right: width - room, bottom: height - below };
+  const options = slider.texts && !parametric ? tickNames(slider.texts, (width - room - left) / slider.values.length, measure) : undefined;
+  const box = { left, top, right: width - room, bottom: height - below - (options?.depth ?? 0) };
   const across = scale(xSpan, [box.left, box.right], panel.x_log);
   const up = scale(ySpan, [box.bottom, box.top], panel.y_log);
   const most = (box.right - box.left) / 44;
   const powers = !parametric && panel.x_log && slider.values.length <= 16 && slider.values.every(Number.isInteger);
-  const xTicks = powers ? thin(slider.values, most) : panel.x_log ? logTicks(xSpan, most) : linearTicks(xSpan, Math.min(8, most));
+  const xTicks = options ? slider.values : powers ? thin(slider.values, most) : panel.x_log ? logTicks(xSpan, most) : linearTicks(xSpan, Math.min(8, most));
   const title = !many ? axisTitle(parts[0]) : panel.label ? "" : axisTitle({ ...parts[0], label: parts.map((part) => part.label).join(", ") });
 
-  const ruled = panel.rules.map((rule) => rule.axis === "y"
-    ? [[box.left, up(rule.value)], [box.right, up(rule.value)]]
-    : [[across(rule.value), box.top], [across(rule.value), box.bottom]]);
+  /** @param {Cell} cell */
+  const placed = (cell) => panel.rules.map((rule) => {
+    const value = typeof rule.value === "string" ? numbers.at(rule.value, cell) : rule.value;
+    return { rule, value, ends: rule.axis === "y" ? [[box.left, up(value)], [box.right, up(value)]]
+      : [[across(value), box.top], [across(value), box.bottom]] };
+  }).filter(({ value, ends: [[x1, y1]] }) => !Number.isNaN(value) && x1 >= box.left - 1 && x1 <= box.right + 1
+    && y1 >= box.top - 1 && y1 <= box.bottom + 1);
   const moving = svg("g");
   const clip = `${stage.id}-clip-${index}`;
   const drawn = canvas(stage, width, height);
   drawn.append(
     svg("clipPath", { id: clip }, svg("rect", { x: box.left - 1, y: box.top, width: box.right - box.left + 2, height: box.bottom - box.top + 1 })),
-    frame(box, axis(x, xTicks, panel.x_log, across), axis(parts[0], yTicks, panel.y_log, up), title),
-    ...panel.rules.map((rule, i) => drawRule(rule, ruled[i])),
+    ...(bars && index === spec.panels.findIndex((one) => one.marks === "bars")
+      ? [svg("defs", {}, ...patterns(stage, Math.max(...spec.panels.map((one) => one.y.length))))] : []),
+    frame(box, { ...axis(x, xTicks, panel.x_log, across), names: options }, axis(parts[0], yTicks, panel.y_log, up), title),
     moving);
   const unit = many && parts[0].unit ? ` (${parts[0].unit})` : "";
   if (panel.label) drawn.prepend(label(0, 14, panel.label + unit, { class: "xp-panel-title" }));
@@ -459,11 +494,19 @@ function linePanel(stage, spec, index, { width, height, top, below }) {
     const curves = svg("g", { "clip-path": `url(#${clip})` });
     const marks = svg("g");
     const tracks = panel.y.map((name) => points(name, cell));
-    if (!parametric) {
+    const rules = placed(cell);
+    if (!parametric && !bars) {
       const at = px(across(numbers.at(spec.along, cell)));
       curves.append(svg("line", { x1: at, x2: at, y1: box.top, y2: box.bottom, class: "xp-guide" }));
     }
+    const wide = bars ? Math.max(1.5, 0.86 * pitch(slider.values.map(across)) / panel.y.length) : 0;
     tracks.forEach((track, i) => {
+      if (bars) {
+        const aside = (i - (panel.y.length - 1) / 2) * wide;
+        track.forEach((point) => { point[0] += aside; });
+        curves.append(...track.flatMap(([x, y], n) => column(stage, box, x, y, wide, up(0), i, n === now)));
+        return;
+      }
       curves.append(svg("path", { d: path(track), class: "xp-line", "data-quantity": panel.y[i],
         style: `stroke:var(--xp-${i})`, "stroke-dasharray": DASHES[i] || null }));
       if (parametric) {
@@ -471,14 +514,21 @@ function linePanel(stage, spec, index, { width, height, top, below }) {
           svg("circle", { cx: px(cx), cy: px(cy), r: 2, style: `fill:var(--xp-${i})` })));
       }
     });
-    const dots = panel.y.flatMap((name, i) => mark(numbers, panel, box, cell, name, i, tracks[i][now]) ?? []);
-    const space = new Space(stage, box, tracks, ruled, dots.map((dot) => dot.at));
-    for (const { shape, at, series, name } of dots.sort((a, b) => a.at[1] - b.at[1])) {
-      const text = parametric ? numbers.text(spec.along, slider.values[now]) : numbers.text(name, numbers.at(name, cell));
-      marks.append(shape, space.beside(at[0], at[1], text, { class: "xp-tag", style: `fill:var(--xp-${series})` }));
+    const dots = [
+      ...panel.y.map((name, i) => mark(numbers, box, cell, { x: panel.x, y: name, label: "" }, i, tracks[i][now])),
+      ...panel.points.map((point, i) => mark(numbers, box, cell, point, panel.y.length + i,
+        [across(numbers.at(point.x, cell)), up(numbers.at(point.y, cell))])),
+    ].flatMap((dot) => dot ?? []);
+    const space = new Space(stage, box, tracks, rules.map((one) => one.ends), dots.map((dot) => dot.at));
+    for (const { shape, at, series, name, title } of dots.sort((a, b) => a.at[1] - b.at[1])) {
+      const text = title || (parametric ? numbers.text(spec.along, slider.values[now]) : numbers.text(name, numbers.at(name, cell)));
+      marks.append(shape, space[bars && !title ? "above" : "beside"](at[0], at[1], text, { class: "xp-tag", style: `fill:var(--xp-${series})` }));
     }
-    marks.append(...panel.rules.map((rule, i) => ruleLabel(space, box, rule, ruled[i][0])));
-    if (many) marks.append(...endLabels(box, tracks, names));
+    for (const { rule, value, ends: [from, to] } of rules) {
+      curves.prepend(drawRule(rule, value, [from, to]));
+      marks.append(ruleLabel(space, box, rule, from));
+    }
+    if (many) marks.append(...endLabels(stage, box, tracks, names, bars));
     if (parametric) marks.append(...extremes(space, box, tracks[0], slider, now));
     moving.replaceChildren(curves, marks);
   };
@@ -495,6 +545,39 @@ function linePanel(stage, spec, index, { width, height, top, below }) {
   return { root, move, pick };
 }
 
+/** What an axis must show: quantities, points and rules, over the whole grid. @param {Numbers} numbers
+ * @param {Panel} panel @param {"x" | "y"} side */
+function reach(numbers, panel, side) {
+  const names = [...(side === "x" ? [panel.x] : panel.y), ...panel.points.map((point) => point[side])];
+  const rules = panel.rules.filter((rule) => rule.axis === side);
+  const values = [...names, ...rules.map((rule) => rule.value)]
+    .flatMap((one) => (typeof one === "string" ? [...numbers.all(one)] : [one]));
+  const log = side === "x" ? panel.x_log : panel.y_log;
+  const bars = side === "y" && panel.marks === "bars" && !log;
+  return extent(bars ? [0, ...values.map((value) => 1.12 * value)] : values, log);
+}
+
+/** Where a slider's axis begins and ends; bars and options need half a step more. @param {Slider} slider
+ * @param {boolean} bars @returns {[number, number]} */
+function ends(slider, bars) {
+  const [first, last] = [slider.values[0], slider.values[slider.values.length - 1]];
+  const aside = bars || slider.texts ? pitch(slider.values) / 2 : 0;
+  return [first - aside, last + aside];
+}
+
+/** The least distance between neighbours. @param {number[]} values */
+const pitch = (values) => Math.min(...values.slice(1).map((value, i) => value - values[i]));
+
+/** A bar from zero, or from the bottom of a log axis; the current one is outlined. @param {Stage} stage @param {Box} box
+ * @param {number} x @param {number} y @param {number} width @param {number} zero @param {number} series @param {boolean} now */
+function column(stage, box, x, y, width, zero, series, now) {
+  if (Number.isNaN(y)) return [];
+  const base = Number.isFinite(zero) ? Math.max(box.top, Math.min(box.bottom, zero)) : box.bottom;
+  const tip = Math.max(box.top - 4, Math.min(box.bottom + 4, y));
+  return [svg("rect", { x: px(x - width / 2), y: px(Math.min(tip, base)), width: px(width), height: px(Math.abs(base - tip)),
+    fill: `url(#${stage.id}-kind-${series})`, class: `xp-column xp-kind-${series}`, "aria-current": now || null })];
+}
+
 /** An SVG path with gaps at NaN. @param {number[][]} points */
 function path(points) {
   let pen = "M";
@@ -509,9 +592,10 @@ function path(points) {
   }).join("");
 }
 
-/** @param {Rule} rule @param {number[][]} ends */
-function drawRule(rule, [[x1, y1], [x2, y2]]) {
-  return svg("g", { class: "xp-rule", "data-axis": rule.axis, "data-value": rule.value }, svg("line", { x1, x2, y1, y2 }));
+/** @param {Rule} rule @param {number} value @param {number[][]} ends */
+function drawRule(rule, value, [[x1, y1], [x2, y2]]) {
+  return svg("g", { class: "xp-rule", "data-axis": rule.axis, "data-value": value },
+    svg("line", { x1: px(x1), x2: px(x2), y1: px(y1), y2: px(y2) }));
 }
 
 /** @param {Space} space @param {Box} box @param {Rule} rule @param {number[]} start */
@@ -526,29 +610,37 @@ function ruleLabel(space, box, rule, start) {
   return space.write(rule.label, options, { class: "xp-rule-label" });
 }
 
-/** The dot at the current value, or an arrow at the edge that it lies beyond. @param {Numbers} numbers
- * @param {Panel} panel @param {Box} box @param {Cell} cell @param {string} name @param {number} series @param {number[]} point */
-function mark(numbers, panel, box, cell, name, series, [x, y]) {
+/** Outlines that tell the dots of a panel apart without colour. */
+const SHAPES = ["M-5.5,0a5.5,5.5 0 1,0 11,0a5.5,5.5 0 1,0 -11,0Z", "M0,-7L7,0L0,7L-7,0Z", "M-5.5,-5.5H5.5V5.5H-5.5Z", "M0,-7L7,5.5H-7Z",
+  "M0,7L7,-5.5H-7Z", "M-7,-2.5H-2.5V-7H2.5V-2.5H7V2.5H2.5V7H-2.5V2.5H-7Z"];
+
+/** The dot at the current value, or an arrow at the edge that it lies beyond. @param {Numbers} numbers @param {Box} box
+ * @param {Cell} cell @param {Point} point @param {number} series @param {number[]} place */
+function mark(numbers, box, cell, point, series, [x, y]) {
   if (Number.isNaN(x) || Number.isNaN(y)) return null;
   const at = [Math.max(box.left, Math.min(box.right, x)), Math.max(box.top, Math.min(box.bottom, y))];
   const out = Math.abs(at[0] - x) + Math.abs(at[1] - y) > 0.5;
   const turn = at[1] > y ? 0 : at[1] < y ? 180 : at[0] < x ? 90 : 270;
-  const place = out ? { d: "M-6,9 L0,0 L6,9Z", transform: `translate(${px(at[0])},${px(at[1])}) rotate(${turn})` } : { cx: px(at[0]), cy: px(at[1]), r: 5.5 };
-  const shape = svg(out ? "path" : "circle", { ...place, class: "xp-marker", "data-quantity": name, "data-value": numbers.at(name, cell),
-    "data-x": numbers.at(panel.x, cell), "data-clipped": out, style: `fill:var(--xp-${series})` });
-  return { shape, at, series, name };
+  const form = out ? "M-6,9 L0,0 L6,9Z" : point.label ? SHAPES[series % SHAPES.length] : SHAPES[0];
+  const shape = svg("path", { d: form, transform: `translate(${px(at[0])},${px(at[1])})${out ? ` rotate(${turn})` : ""}`,
+    class: "xp-marker", "data-quantity": point.y, "data-value": numbers.at(point.y, cell),
+    "data-x": numbers.at(point.x, cell), "data-clipped": out, style: `fill:var(--xp-${series})` });
+  return { shape, at, series, name: point.y, title: point.label };
 }
 
-/** Names of the series at the ends of their lines. @param {Box} box @param {number[][][]} tracks @param {string[][]} names */
-function endLabels(box, tracks, names) {
-  const ends = tracks.map((track) => track.filter(([x, y]) => x <= box.right + 1 && !Number.isNaN(y)).pop() ?? [box.right, box.bottom]);
-  const wanted = ends.map(([, y]) => Math.max(box.top, Math.min(box.bottom, y)));
-  const placed = spread(wanted, names.map((rows) => rows.length * 14 + 6), box.top, box.bottom);
+/** Names of the series at the ends of their lines. @param {Stage} stage @param {Box} box @param {number[][][]} tracks
+ * @param {string[][]} names @param {boolean} bars */
+function endLabels(stage, box, tracks, names, bars) {
+  const last = tracks.map((track) => track.filter(([x, y]) => x <= box.right + 1 && !Number.isNaN(y)).pop() ?? [box.right, box.bottom]);
+  const wanted = last.map(([, y]) => Math.max(box.top, Math.min(box.bottom, y)));
+  const settled = spread(wanted, names.map((rows) => rows.length * 14 + 6), box.top, box.bottom);
   return names.flatMap((rows, i) => {
     const from = px(box.right + 3);
-    const sample = svg("line", { x1: from, x2: from + SAMPLE - 5, y1: px(placed[i]), y2: px(placed[i]), class: "xp-line",
-      style: `stroke:var(--xp-${i})`, "stroke-dasharray": DASHES[i] || null });
-    const text = label(from + SAMPLE, placed[i] + 4, "", { class: "xp-series", style: `fill:var(--xp-${i})` });
+    const sample = bars
+      ? svg("rect", { x: from, y: px(settled[i] - 5), width: SAMPLE - 7, height: 11, fill: `url(#${stage.id}-kind-${i})`, class: `xp-column xp-kind-${i}` })
+      : svg("line", { x1: from, x2: from + SAMPLE - 5, y1: px(settled[i]), y2: px(settled[i]), class: "xp-line",
+        style: `stroke:var(--xp-${i})`, "stroke-dasharray": DASHES[i] || null });
+    const text = label(from + SAMPLE, settled[i] + 4, "", { class: "xp-series", style: `fill:var(--xp-${i})` });
     text.append(...rows.map((row, n) => svg("tspan", { x: from + SAMPLE, dy: n ? 14 : 0 }, row)));
     return [sample, text];
   });
@@ -562,7 +654,7 @@ function extremes(space, box, track, slider, now) {
     const within = x >= box.left && x <= box.right && y >= box.top && y <= box.bottom;
     const near = Math.hypot(x - track[now][0], y - track[now][1]) < 34;
     if (!within || near) return [];
-    return [space.beside(x, y, formatValue(slider.values[i], slider.format), { class: "xp-extreme" })];
+    return [space.beside(x, y, written(slider, slider.values[i]), { class: "xp-extreme" })];
   });
 }
 
@@ -574,8 +666,10 @@ function drawHeatmap(stage, spec) {
   const height = spec.layout.height[width >= WIDE ? "wide" : "narrow"];
   const [x, y, shown] = [spec.x, spec.y, spec.shown].map((name) => numbers.part(name));
   const [columns, rows] = [spec.x, spec.y].map((name) => numbers.sliders[numbers.axis(name)].values);
-  const texts = rows.map((value) => formatValue(value, y.format));
-  const box = { left: Math.max(...texts.map(measure)) + 12, top: 82, right: width - 12, bottom: height - 46 };
+  const texts = rows.map((value) => written(y, value));
+  const left = Math.max(...texts.map(measure)) + 12;
+  const named = x.texts ? tickNames(x.texts, (width - 12 - left) / columns.length, measure) : undefined;
+  const box = { left, top: 82, right: width - 12, bottom: height - 46 - (named?.depth ?? 0) };
   const [dx, dy] = [(box.right - box.left) / columns.length, (box.bottom - box.top) / rows.length];
   const across = (/** @type {number} */ value) => box.left + (columns.indexOf(value) + 0.5) * dx;
   const up = (/** @type {number} */ value) => box.bottom - (rows.indexOf(value) + 0.5) * dy;
@@ -587,12 +681,12 @@ function drawHeatmap(stage, spec) {
   const limit = svg("path", { class: "xp-limit" });
   const halo = svg("path", { class: "xp-limit-halo" });
   const marker = svg("g", { class: "xp-marker", "data-quantity": spec.shown });
-  const xTicks = roundest(columns, (box.right - box.left) / (16 + Math.max(...columns.map((one) => measure(formatValue(one, x.format))))));
+  const xTicks = named ? columns : roundest(columns, (box.right - box.left) / (16 + Math.max(...columns.map((one) => measure(written(x, one))))));
   drawn.append(
     svg("defs", {}, svg("pattern", { id: `${id}-none`, width: 6, height: 6, patternUnits: "userSpaceOnUse", class: "xp-none" }, svg("path", { d: "M-1,7 L7,-1" }))),
     colourBar(stage, spec, shown, span, shade),
-    frame(box, { ...axis(x, [], false, across), ticks: xTicks, texts: xTicks.map((one) => formatValue(one, x.format)) },
-      { ...axis(y, [], false, up), ...thinRows(rows, texts, (box.bottom - box.top) / 20) }, axisTitle(y)),
+    frame(box, { ...axis(x, [], false, across), ticks: xTicks, texts: xTicks.map((one) => written(x, one)), names: named },
+      { ...axis(y, [], false, up), ...(y.texts ? { ticks: rows, texts } : thinRows(rows, texts, (box.bottom - box.top) / 20)) }, axisTitle(y)),
     svg("g", {}, ...shades, unbounded), halo, limit, marker);
   stage.figure.replaceChildren(drawn);
 
@@ -832,7 +926,7 @@ function table(numbers, spec, cell) {
   return {
     head: [slider, ...numbers.quantities].map(axisTitle),
     rows: numbers.along(spec.along, cell).map((at, i) => ({
-      cells: [slider, ...numbers.quantities].map((part) => formatValue(numbers.at(part.name, at), part.format)),
+      cells: [slider, ...numbers.quantities].map((part) => written(part, numbers.at(part.name, at))),
       current: i === cell[numbers.axis(spec.along)],
     })),
   };
@@ -842,9 +936,9 @@ function table(numbers, spec, cell) {
 function gridTable(numbers, spec, cell) {
   const [x, y] = [numbers.part(spec.x), numbers.part(spec.y)];
   return {
-    head: [`${axisTitle(y)} by ${axisTitle(x)}`, ...numbers.along(spec.x, cell).map((at) => formatValue(numbers.at(spec.x, at), x.format))],
+    head: [`${axisTitle(y)} by ${axisTitle(x)}`, ...numbers.along(spec.x, cell).map((at) => written(x, numbers.at(spec.x, at)))],
     rows: numbers.along(spec.y, cell).map((row, i) => ({
-      cells: [formatValue(numbers.at(spec.y, row), y.format),
+      cells: [written(y, numbers.at(spec.y, row)),
         ...numbers.along(spec.x, row).map((at) => formatValue(numbers.at(spec.shown, at), numbers.part(spec.shown).format))],
       current: i === cell[numbers.axis(spec.y)] ? cell[numbers.axis(spec.x)] + 1 : false,
     })),
@@ -905,7 +999,7 @@ function control(slider, id, changed) {
   const output = html("output", { for: id, "aria-live": "off" });
   input.addEventListener("input", () => changed(Number(input.value)));
   const show = (/** @type {number} */ index) => {
-    const text = formatValue(slider.values[index], slider.format, slider.unit);
+    const text = written(slider, slider.values[index], true);
     input.value = String(index);
     input.setAttribute("aria-valuetext", text);
     input.dataset.value = String(slider.values[index]);
@@ -923,6 +1017,7 @@ function cellFromFragment(spec, cell) {
   const asked = new URLSearchParams(query ?? "");
   return spec.sliders.map((slider, axis) => {
     const text = asked.get(slider.name);
+    if (slider.texts) return text !== null && slider.texts.includes(text) ? slider.texts.indexOf(text) : cell[axis];
     const value = Number(text);
     if (!text || !Number.isFinite(value)) return cell[axis];
     const distance = slider.values.map((one) => Math.abs(one - value));
@@ -932,7 +1027,7 @@ function cellFromFragment(spec, cell) {
 
 /** Where the figure stands, as a link. @param {Spec} spec @param {Cell} cell */
 function fragment(spec, cell) {
-  return `#${spec.name}?${spec.sliders.map((slider, axis) => `${slider.name}=${slider.values[cell[axis]]}`).join("&")}`;
+  return `#${spec.name}?${spec.sliders.map((slider, axis) => `${slider.name}=${encodeURIComponent(slider.texts?.[cell[axis]] ?? slider.values[cell[axis]])}`).join("&")}`;
 }
 
 /** @param {Spec} spec @param {Numbers} numbers @param {HTMLElement} el @param {AbortSignal} signal */

@@ -93,6 +93,63 @@ class Slider:
         _demand(close, f"slider {self.name!r}", "be set to one of its values", value)
         return nearest
 
+    def text(self, value: float) -> str:
+        """Return a value as the page writes it, with its unit."""
+        return format_value(value, self.format, self.unit)
+
+    def described(self) -> dict[str, Any]:
+        """Return what the page needs to know."""
+        return {**asdict(self), "start": self.index(self.home), "texts": None}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A grid axis of named options; `compute` gets their positions 0, 1, 2, …"""
+
+    name: str
+    options: Sequence[str]
+    label: str
+    start: str | None = None
+
+    def __post_init__(self) -> None:
+        owner = f"choice {self.name!r}"
+        _demand(str(self.name).isidentifier(), "choice name", "be an identifier", self.name)
+        _check_text(owner, label=self.label)
+        options = () if isinstance(self.options, str) else tuple(self.options)
+        named = all(isinstance(one, str) and one.strip() for one in options)
+        distinct = named and len(set(options)) == len(options) > 1
+        _demand(distinct, f"{owner} options", "be at least two different texts", self.options)
+        object.__setattr__(self, "options", options)
+        self.index(self.home)
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        """The positions of the options."""
+        return tuple(range(len(self.options)))
+
+    @property
+    def home(self) -> str:
+        """The option at which the slider starts: the first unless given."""
+        return self.options[0] if self.start is None else self.start
+
+    def index(self, value: str) -> int:
+        """Return the position of an option."""
+        _demand(value in self.options, f"choice {self.name!r}", "be set to an option", value)
+        return self.options.index(value)
+
+    def text(self, value: str) -> str:
+        """Return an option as the page writes it."""
+        return value
+
+    def described(self) -> dict[str, Any]:
+        """Return what the page needs to know."""
+        start = self.index(self.home)
+        plain = {"name": self.name, "label": self.label, "unit": "", "format": "d"}
+        return {**plain, "values": self.values, "start": start, "texts": self.options}
+
+
+Axis = Slider | Choice
+
 
 @dataclass(frozen=True)
 class Quantity:
@@ -111,21 +168,37 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Rule:
-    """A straight reference line at `value`, such as an SLO."""
+    """A straight reference line at `value`: a number, or a quantity, with which it moves."""
 
-    value: float
+    value: float | str
     label: str
     axis: str = "y"
 
     def __post_init__(self) -> None:
         _demand(self.axis in ("x", "y"), "rule axis", "be 'x' or 'y'", self.axis)
-        _demand(math.isfinite(self.value), "rule value", "be finite", self.value)
+        finite = isinstance(self.value, str) or math.isfinite(self.value)
+        _demand(finite, "rule value", "be finite", self.value)
         _check_text("rule", label=self.label)
 
 
 @dataclass(frozen=True)
+class Point:
+    """A labelled dot at the quantities `x` and `y`, which moves with every slider."""
+
+    x: str
+    y: str
+    label: str
+
+    def __post_init__(self) -> None:
+        _check_text("point", x=self.x, y=self.y, label=self.label)
+
+
+@dataclass(frozen=True)
 class Panel:
-    """One plot: `x` is a slider or a quantity, `y` quantities of one unit; ranges fit the grid."""
+    """One plot: `x` is a slider or a quantity, `y` quantities of one unit; ranges fit the grid.
+
+    `marks` is ``line``, or ``bars`` from zero, side by side for several `y`, along a slider.
+    """
 
     x: str
     y: Sequence[str]
@@ -135,16 +208,23 @@ class Panel:
     rules: Sequence[Rule] = ()
     x_range: tuple[float, float] | None = None
     y_range: tuple[float, float] | None = None
+    marks: str = "line"
+    points: Sequence[Point] = ()
 
     def __post_init__(self) -> None:
         y = (self.y,) if isinstance(self.y, str) else tuple(self.y)
         _demand(1 <= len(y) <= len(PALETTE), "panel y", f"name 1 to {len(PALETTE)} quantities", y)
         object.__setattr__(self, "y", y)
         object.__setattr__(self, "rules", tuple(self.rules))
+        object.__setattr__(self, "points", tuple(self.points))
+        series = len(y) + len(self.points)
+        _demand(series <= len(PALETTE), "panel points", f"leave {len(PALETTE)} series", series)
+        _demand(self.marks in ("line", "bars"), "panel marks", "be 'line' or 'bars'", self.marks)
+        _demand(not (self.x_log and self.marks == "bars"), "panel x_log", "be False of bars", True)
         for axis, log in (("x", self.x_log), ("y", self.y_log)):
             _check_range(f"panel {axis}_range", getattr(self, f"{axis}_range"), log)
             for rule in self.rules:
-                ok = rule.axis != axis or rule.value > 0 or not log
+                ok = isinstance(rule.value, str) or rule.axis != axis or rule.value > 0 or not log
                 _demand(ok, "rule value", "be positive on a log axis", rule.value)
 
 
@@ -190,7 +270,7 @@ class Explorer:
     def __init__(
         self,
         spec: dict[str, Any],
-        sliders: Sequence[Slider],
+        sliders: Sequence[Axis],
         grid: NDArray[np.float32],
         extra: NDArray[np.float32] | None = None,
     ) -> None:
@@ -207,27 +287,31 @@ class Explorer:
             packed,
         )
 
-    def read(self, **values: float) -> dict[str, float]:
+    def read(self, **values: Any) -> dict[str, Any]:
         """Return every slider's value and every quantity at a setting; sliders left out start."""
         unknown = sorted(set(values) - {slider.name for slider in self.sliders})
         _demand(not unknown, "values", "name sliders of this explorer", unknown)
         setting = {slider.name: slider.home for slider in self.sliders} | values
         cell = tuple(slider.index(setting[slider.name]) for slider in self.sliders)
-        numbers: dict[str, float] = {}
+        numbers: dict[str, Any] = {}
         for slider, index in zip(self.sliders, cell, strict=True):
-            numbers[slider.name] = slider.values[index]
+            options = slider.options if isinstance(slider, Choice) else slider.values
+            numbers[slider.name] = options[index]
         for number, quantity in enumerate(self._spec["quantities"]):
             numbers[quantity["name"]] = float(self._grid[(number, *cell)])
         return numbers
 
-    def summary(self, **values: float) -> str:
+    def summary(self, **values: Any) -> str:
         """Return the sentence that the figure says at a setting of its sliders."""
         numbers = self.read(**values)
-        parts = {p["name"]: p for p in (*self._spec["sliders"], *self._spec["quantities"])}
+        sliders = {slider.name: slider for slider in self.sliders}
+        quantities = {part["name"]: part for part in self._spec["quantities"]}
 
         def written(field: re.Match[str]) -> str:
-            part = parts[field[1]]
-            return format_value(numbers[field[1]], part["format"], part["unit"])
+            name, value = field[1], numbers[field[1]]
+            if name in sliders:
+                return sliders[name].text(value)
+            return format_value(value, quantities[name]["format"], quantities[name]["unit"])
 
         return _FIELD.sub(written, self._spec["summary"])
 
@@ -254,7 +338,7 @@ def lines(
     name: str,
     title: str,
     compute: Callable[..., Mapping[str, ArrayLike]],
-    sliders: Sequence[Slider],
+    sliders: Sequence[Axis],
     along: str,
     quantities: Sequence[Quantity],
     panels: Sequence[Panel],
@@ -292,9 +376,17 @@ def lines(
     units = {quantity.name: quantity.unit for quantity in quantities}
     for panel in panels:
         _demand(panel.x == along or panel.x in units, "panel x", "be along or a quantity", panel.x)
+        plain = panel.x == along
+        _demand(plain or panel.marks == "line", "panel marks", "be 'line' off the slider", panel.x)
         for y in panel.y:
             _demand(y in units, "panel y", "name quantities", y)
-        _demand(len({units[y] for y in panel.y}) == 1, "panel y", "share one unit", panel.y)
+        upwards = [*panel.y, *(point.y for point in panel.points)]
+        followed = [rule for rule in panel.rules if isinstance(rule.value, str)]
+        sideways = [point.x for point in panel.points]
+        for used in (*upwards, *sideways, *(str(rule.value) for rule in followed)):
+            _demand(used in units, "panel points and rules", "name quantities", used)
+        upwards += [str(rule.value) for rule in followed if rule.axis == "y"]
+        _demand(len({units[y] for y in upwards}) == 1, "panel y", "share one unit", upwards)
     grid = _evaluate(compute, sliders, quantities)
     rows = math.ceil(len(panels) / 2)
     height = {"wide": 340 if len(panels) == 1 else 310 * rows, "narrow": 272 * len(panels)}
@@ -307,7 +399,7 @@ def heatmap(
     name: str,
     title: str,
     compute: Callable[..., Mapping[str, ArrayLike]],
-    sliders: Sequence[Slider],
+    sliders: Sequence[Axis],
     x: str,
     y: str,
     quantities: Sequence[Quantity],
@@ -345,7 +437,7 @@ def timeline(
     name: str,
     title: str,
     compute: Callable[..., Scene],
-    sliders: Sequence[Slider],
+    sliders: Sequence[Axis],
     kinds: Mapping[str, str],
     quantities: Sequence[Quantity],
     summary: str,
@@ -409,7 +501,7 @@ def timeline(
     return Explorer(spec, sliders, grid, np.array(rows, np.float32))
 
 
-def _check_names(sliders: Sequence[Slider], quantities: Sequence[Quantity]) -> set[str]:
+def _check_names(sliders: Sequence[Axis], quantities: Sequence[Quantity]) -> set[str]:
     _demand(len(sliders) > 0, "sliders", "hold at least one slider", sliders)
     _demand(len(quantities) > 0, "quantities", "hold at least one quantity", quantities)
     names = [slider.name for slider in sliders] + [quantity.name for quantity in quantities]
@@ -420,7 +512,7 @@ def _check_names(sliders: Sequence[Slider], quantities: Sequence[Quantity]) -> s
 
 def _evaluate(
     compute: Callable[..., Mapping[str, ArrayLike]],
-    sliders: Sequence[Slider],
+    sliders: Sequence[Axis],
     quantities: Sequence[Quantity],
 ) -> NDArray[np.float32]:
     shape = tuple(len(slider.values) for slider in sliders)
@@ -476,7 +568,7 @@ def _spec(
     kind: str,
     name: str,
     title: str,
-    sliders: Sequence[Slider],
+    sliders: Sequence[Axis],
     quantities: Sequence[Quantity],
     summary: str,
     names: set[str],
@@ -493,7 +585,7 @@ def _spec(
     rows = {"wide": math.ceil(plain / columns), "narrow": plain}
     if kind == "timeline":
         rows = {width: count + 1 for width, count in rows.items()}
-    described = [{**asdict(slider), "start": slider.index(slider.home)} for slider in sliders]
+    described = [slider.described() for slider in sliders]
     return {
         "kind": kind,
         "name": name,
