@@ -23,6 +23,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = Path(__file__).parent / "fixtures" / "explorers"
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 LATENCY, COST, BATCHES = "wait-and-rate", "cost-of-load", "two-schedules"
+BARS, ROOF, NAMED = "loss-by-format", "roof-and-points", "loss-map"
+ALL = [LATENCY, COST, BATCHES, BARS, ROOF, NAMED]
 
 
 figures = seen.load(SOURCE / "figures.py")
@@ -215,6 +217,89 @@ def test_the_timeline_steps_through_what_was_scheduled(page):
     agree_timeline(found)
 
 
+def test_bars_reach_the_computed_numbers_and_the_current_one_is_marked(page):
+    found = seen.explorer(page, BARS)
+    for keys in (["Home"], ["ArrowRight"], ["End"]):
+        seen.press(found, "format", *keys)
+        seen.press(found, "spread", "ArrowRight")
+        at = seen.sliders(found)
+        truth = figures.loss(int(at["format"]), at["spread"])
+        option = figures.FORMATS.options[int(at["format"])]
+        assert seen.slider(found, "format").get_attribute("aria-valuetext") == option
+        assert seen.summary(found) == (
+            f"{option} at a spread of {at['spread']:g} loses {truth['error']:.1f}%, "
+            f"{truth['worst']:.1f}% at worst, with {truth['bits']:.2f}\u00a0b."
+        )
+        marks = {mark.quantity: mark for mark in seen.marks(found)}
+        for quantity in ("error", "worst", "bits"):
+            assert marks[quantity].y == pytest.approx(truth[quantity], rel=0.02, abs=1.5)
+        drawn = found.locator(".xp-panel").first.locator("svg .xp-column[height]")
+        assert drawn.count() == 2 * 4 + 2  # and the two samples beside their names
+        assert found.locator(".xp-column[aria-current]").count() == 3
+        head, rows, current = seen.table(found)
+        assert head[0] == "Format"
+        assert [row[0] for row in rows] == list(figures.FORMATS.options)
+        assert rows[current[0]][0] == option
+
+
+def test_bars_stand_on_zero_and_hang_from_it(page):
+    found = seen.explorer(page, BARS)
+    read = """panel => {
+      const tick = panel.querySelector('.xp-tick[data-axis="y"][data-value="0"] line');
+      const ends = [...panel.querySelectorAll('g[clip-path] .xp-column')].map(bar => {
+        const box = bar.getBoundingClientRect();
+        return [box.top, box.bottom];
+      });
+      return [tick.getBoundingClientRect().top, ends];
+    }"""
+    for spread in ("Home", "End"):
+        seen.press(found, "spread", spread)
+        ground, ends = found.locator(".xp-panel").first.evaluate(read)
+        values = [figures.loss(i, seen.sliders(found)["spread"]) for i in range(4)]
+        wanted = [value["error"] for value in values] + [value["worst"] for value in values]
+        for (top, bottom), value in zip(ends, wanted, strict=True):
+            assert (bottom if value > 0 else top) == pytest.approx(ground, abs=2)
+
+
+def test_points_and_rules_follow_the_sliders(page):
+    found = seen.explorer(page, ROOF)
+    for name, key in (("batch", "End"), ("card", "ArrowRight"), ("batch", "Home")):
+        seen.press(found, name, key)
+        at = seen.sliders(found)
+        truth = figures.roof(at["intensity"], int(at["card"]), at["batch"])
+        marks = {mark.quantity: mark for mark in seen.marks(found)}
+        assert marks["decode"].x == pytest.approx(truth["decode_at"], rel=0.04)
+        assert marks["decode"].y == pytest.approx(truth["decode"], rel=0.04)
+        assert marks["prefill"].x == pytest.approx(300, rel=0.04)
+        assert marks["prefill"].y == pytest.approx(truth["prefill"], rel=0.04)
+        rule = found.locator('.xp-rule[data-axis="x"]')
+        assert float(rule.get_attribute("data-value")) == pytest.approx(truth["ridge"])
+        text = found.locator(".xp-figure").text_content()
+        assert all(label in text for label in ("decode", "prefill", "ridge"))
+        assert f"the ridge is at {truth['ridge']:.0f}\u00a0FLOP/B" in seen.summary(found)
+
+
+def test_a_heatmap_of_options_names_them_on_its_axis_and_in_its_table(page):
+    found = seen.explorer(page, NAMED)
+    texts = found.locator(".xp-figure .xp-tick text").all_text_contents()
+    assert {"int8", "FP8", "MXFP4"} <= set(texts)
+    head, _, _ = seen.table(found)
+    assert head[1:] == list(figures.FORMATS.options)
+    seen.press(found, "format", "Home")
+    assert seen.summary(found).startswith("int8 at 2:")
+
+
+def test_the_address_holds_an_option_by_name(page, visit, home):
+    found = seen.explorer(page, BARS)
+    seen.press(found, "format", "Home", "ArrowRight")
+    page.wait_for_timeout(250)
+    assert page.evaluate("location.hash") == f"#{BARS}?format=int4%20groups&spread=2"
+    again = seen.explorer(visit(page.url), BARS)
+    assert seen.sliders(again)["format"] == 1
+    other = seen.explorer(visit(f"{home}#{BARS}?format=int5&spread=4"), BARS)
+    assert seen.sliders(other) == {"format": 2, "spread": 4}
+
+
 def test_play_walks_on_and_is_not_offered_where_motion_is_unwelcome(page, visit, home):
     found = seen.explorer(page, BATCHES)
     seen.press(found, "step", "Home")
@@ -382,7 +467,7 @@ def contrast(page, selector: str, name: str) -> float:
 
 def test_a_narrow_phone_shows_everything_without_scrolling_sideways(visit, home):
     page = visit(home, width=375, has_touch=True)
-    for name in (LATENCY, COST, BATCHES):
+    for name in ALL:
         found = seen.explorer(page, name)
         seen.table(found)
         for text in found.locator(".xp-figure text").all():
@@ -418,7 +503,7 @@ def test_coming_to_life_moves_nothing_on_the_page(visit, home, width):
 
 
 def test_pages_ask_no_other_host_and_report_nothing(page, site):
-    for name in (LATENCY, COST, BATCHES):
+    for name in ALL:
         seen.explorer(page, name).locator("input").first.press("ArrowRight")
     page.wait_for_timeout(250)
     assert page.visit.elsewhere == []
@@ -435,7 +520,7 @@ def test_code_is_stored_once_and_only_where_an_explorer_is(site, page):
     assert "require" not in text.lower().replace("required", "")
     assert "explorers.js" not in (site / "plain.html").read_text()
     assert "widgets/" not in (site / "plain.html").read_text()
-    assert seen.names(page) == [LATENCY, COST, BATCHES]
+    assert seen.names(page) == ALL
 
 
 def test_without_javascript_the_page_says_what_the_figures_start_with(visit, home):
@@ -453,7 +538,7 @@ def test_an_explorer_that_fails_says_so_and_keeps_its_sentence(browser, home):
     page.route("**/widgets/*.js", lambda route: route.abort())
     page.goto(home)
     page.locator(".xp-error").first.wait_for()
-    assert page.locator(".xp-error").count() == 3
+    assert page.locator(".xp-error").count() == len(ALL)
     assert page.locator(".xp-summary").first.text_content() == figures.latency().summary()
     context.close()
 

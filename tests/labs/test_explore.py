@@ -10,7 +10,9 @@ import pytest
 
 from labs.explore import (
     MAX_BYTES,
+    Choice,
     Panel,
+    Point,
     Quantity,
     Rule,
     Scene,
@@ -96,6 +98,56 @@ def test_the_function_is_evaluated_once_over_the_whole_grid():
     for speed in SPEED.values:
         for way in WAY.values:
             assert figure.read(speed=speed, way=way)["hours"] == np.float32(way / speed)
+
+
+def trip(**changes):
+    """A walk by one of three means; `compute` is given their positions."""
+    means = Choice("means", ["on foot", "by bike", "by car"], "Means", start="by bike")
+
+    def compute(means, way):
+        return {"hours": way / np.array([4.0, 16.0, 64.0])[means], "pace": 60.0 + 0 * means * way}
+
+    plain = {"compute": compute, "sliders": [means, WAY], "along": "means"}
+    plain |= {"quantities": [HOURS, Quantity("pace", "Pace", "h")]}
+    plain |= {"panels": [Panel("means", "hours", marks="bars")]}
+    return walk(**(plain | {"summary": "{way} {means} take {hours}."} | changes))
+
+
+def test_a_choice_is_called_by_its_options():
+    figure = trip()
+    assert figure.summary() == "3\u00a0km by bike take 0.19\u00a0h."
+    assert figure.summary(means="on foot", way=6) == "6\u00a0km on foot take 1.50\u00a0h."
+    assert figure.read(means="by car", way=6.0)["hours"] == 6 / 64
+    assert figure.read()["means"] == "by bike"
+    assert figure.spec["sliders"][0]["texts"] == ("on foot", "by bike", "by car")
+    assert figure.spec["sliders"][1]["texts"] is None
+
+
+def test_a_choice_starts_at_its_first_option_unless_told():
+    assert Choice("means", ["a", "b"], "Means").home == "a"
+    with pytest.raises(ValueError, match="choice 'means' must be set to an option, got 'c'"):
+        trip().read(means="c")
+
+
+def test_a_timeline_is_computed_for_every_option():
+    asked = []
+
+    def compute(rows):
+        asked.append(rows)
+        return scene(rows + 1)
+
+    figure = shift(compute=compute, sliders=[Choice("rows", ["one", "two"], "Rows")])
+    assert asked == [0, 1]
+    assert figure.summary(rows="two", step=3).startswith("two rows, ")
+
+
+def test_points_and_moving_rules_ship_with_the_panel():
+    panel = Panel(
+        "means", "hours", points=[Point("hours", "pace", "here")], rules=[Rule("pace", "limit")]
+    )
+    described = trip(panels=[panel]).spec["panels"][0]
+    assert described["points"] == ({"x": "hours", "y": "pace", "label": "here"},)
+    assert described["rules"][0]["value"] == "pace"
 
 
 def test_a_value_that_ignores_a_slider_fills_its_axis():
@@ -243,6 +295,39 @@ PART = [HOURS]
         (lambda: Slider("x", [1, 2], "X", format="e"), "slider 'x' format must be like .* got 'e'"),
         (lambda: Quantity("1x", "X"), "quantity name must be an identifier, got '1x'"),
         (lambda: Quantity("x", "X", format=""), "quantity 'x' format must be like .* got ''"),
+        (lambda: Choice("two words", ["a", "b"], "X"), "choice name must be an identifier"),
+        (lambda: Choice("x", ["a"], "X"), r"choice 'x' options must be at least two .* \['a'\]"),
+        (lambda: Choice("x", ["a", "a"], "X"), "choice 'x' options must be at least two different"),
+        (lambda: Choice("x", "ab", "X"), "choice 'x' options must be at least two different"),
+        (lambda: Choice("x", ["a", 2], "X"), "choice 'x' options must be at least two different"),
+        (lambda: Choice("x", ["a", "b"], ""), "choice 'x' label must be text"),
+        (lambda: Choice("x", ["a", "b"], "X", start="c"), "choice 'x' must be set to an option"),
+        (lambda: Point("", "y", "dot"), "point x must be text, got ''"),
+        (lambda: Panel("x", "y", marks="dots"), "panel marks must be 'line' or 'bars', got 'dots'"),
+        (lambda: Panel("x", "y", marks="bars", x_log=True), "panel x_log must be False of bars"),
+        (
+            lambda: Panel("x", "y", points=[Point("x", "y", str(i)) for i in range(6)]),
+            "panel points must leave 6 series, got 7",
+        ),
+        (
+            lambda: walk(panels=[Panel("speed", "hours", points=[Point("a", "hours", "dot")])]),
+            "panel points and rules must name quantities, got 'a'",
+        ),
+        (
+            lambda: walk(panels=[Panel("speed", "hours", rules=[Rule("pace", "limit")])]),
+            "panel points and rules must name quantities, got 'pace'",
+        ),
+        (
+            lambda: walk(panels=[Panel("hours", "hours", marks="bars")]),
+            "panel marks must be 'line' off the slider, got 'hours'",
+        ),
+        (
+            lambda: trip(
+                quantities=[HOURS, Quantity("pace", "Pace", "km")],
+                panels=[Panel("means", "hours", rules=[Rule("pace", "limit")])],
+            ),
+            r"panel y must share one unit, got \['hours', 'pace'\]",
+        ),
         (lambda: Rule(np.inf, "SLO"), "rule value must be finite, got inf"),
         (lambda: Rule(1, "SLO", axis="z"), "rule axis must be 'x' or 'y', got 'z'"),
         (lambda: Panel("x", ()), r"panel y must name 1 to \d quantities, got \(\)"),
