@@ -27,6 +27,7 @@ MAX_BYTES = 60_000
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _FORMAT = re.compile(r",?(\.\d{1,2}[fg%]|g|d)")
 _FIELD = re.compile(r"\{(\w+)\}")
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
 _LANE, _HEADER, _LEGEND = 22, 36, 26
 
 
@@ -58,7 +59,28 @@ def _check_range(name: str, bounds: tuple[float, float] | None, log: bool) -> No
 
 @dataclass(frozen=True)
 class Slider:
-    """A grid axis that the reader moves: increasing `values`, one of which is the `start`."""
+    """A grid axis that the reader moves.
+
+    Attributes
+    ----------
+    name : str
+        What ``compute`` and the sentence call it.
+    values : sequence of float
+        Increasing, at least two.
+    label : str
+        What the reader sees.
+    unit : str
+        Written after a value.
+    start : float, optional
+        One of the values; the middle one unless given.
+    format : str
+        Such as ``.2f``, ``.3g``, ``g``, ``d`` or ``.1%``, with a leading comma for thousands.
+
+    Examples
+    --------
+    >>> Slider("rate", [1, 2, 4], "Arrival rate", "requests/s").home
+    2
+    """
 
     name: str
     values: Sequence[float]
@@ -86,25 +108,58 @@ class Slider:
         return self.values[len(self.values) // 2] if self.start is None else self.start
 
     def index(self, value: float) -> int:
-        """Return the position of `value` among the slider's values."""
+        """Return the position of a value.
+
+        Parameters
+        ----------
+        value : float
+            One of the values, up to rounding.
+
+        Raises
+        ------
+        ValueError
+            If it is not.
+
+        Examples
+        --------
+        >>> Slider("rate", [1, 2, 4], "Arrival rate").index(4)
+        2
+        """
         values = np.asarray(self.values, dtype=float)
         nearest = int(np.argmin(np.abs(values - value)))
         close = math.isclose(values[nearest], value, rel_tol=1e-9, abs_tol=1e-12)
         _demand(close, f"slider {self.name!r}", "be set to one of its values", value)
         return nearest
 
-    def text(self, value: float) -> str:
+    def _text(self, value: float) -> str:
         """Return a value as the page writes it, with its unit."""
         return format_value(value, self.format, self.unit)
 
-    def described(self) -> dict[str, Any]:
+    def _described(self) -> dict[str, Any]:
         """Return what the page needs to know."""
         return {**asdict(self), "start": self.index(self.home), "texts": None}
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A grid axis of named options; `compute` gets their positions 0, 1, 2, …"""
+    """A grid axis of named options, of which ``compute`` gets the positions 0, 1, 2, …
+
+    Attributes
+    ----------
+    name : str
+        What ``compute`` and the sentence call it.
+    options : sequence of str
+        At least two, all different.
+    label : str
+        What the reader sees.
+    start : str, optional
+        An option; the first unless given.
+
+    Examples
+    --------
+    >>> Choice("policy", ["LRU", "FIFO"], "Policy", start="FIFO").values
+    (0, 1)
+    """
 
     name: str
     options: Sequence[str]
@@ -133,15 +188,31 @@ class Choice:
         return self.options[0] if self.start is None else self.start
 
     def index(self, value: str) -> int:
-        """Return the position of an option."""
+        """Return the position of an option.
+
+        Parameters
+        ----------
+        value : str
+            One of the options.
+
+        Raises
+        ------
+        ValueError
+            If it is not.
+
+        Examples
+        --------
+        >>> Choice("policy", ["LRU", "FIFO"], "Policy").index("FIFO")
+        1
+        """
         _demand(value in self.options, f"choice {self.name!r}", "be set to an option", value)
         return self.options.index(value)
 
-    def text(self, value: str) -> str:
+    def _text(self, value: str) -> str:
         """Return an option as the page writes it."""
         return value
 
-    def described(self) -> dict[str, Any]:
+    def _described(self) -> dict[str, Any]:
         """Return what the page needs to know."""
         start = self.index(self.home)
         plain = {"name": self.name, "label": self.label, "unit": "", "format": "d"}
@@ -153,7 +224,24 @@ Axis = Slider | Choice
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number that `compute` returns for every cell of the grid."""
+    """A number that ``compute`` returns for every cell of the grid.
+
+    Attributes
+    ----------
+    name : str
+        Its key in what ``compute`` returns.
+    label : str
+        What the reader sees.
+    unit : str
+        Written after a value and on axes.
+    format : str
+        As of a `Slider`.
+
+    Examples
+    --------
+    >>> Quantity("p99", "p99 latency", "ms", ".1f").unit
+    'ms'
+    """
 
     name: str
     label: str
@@ -168,7 +256,22 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Rule:
-    """A straight reference line at `value`: a number, or a quantity, with which it moves."""
+    """A straight reference line, such as an objective.
+
+    Attributes
+    ----------
+    value : float or str
+        Where it stands; a quantity's name makes it move with the sliders.
+    label : str
+        Written beside it.
+    axis : str
+        ``y`` for a level, ``x`` for an upright line.
+
+    Examples
+    --------
+    >>> Rule("ridge", "ridge point", axis="x").value
+    'ridge'
+    """
 
     value: float | str
     label: str
@@ -183,7 +286,22 @@ class Rule:
 
 @dataclass(frozen=True)
 class Point:
-    """A labelled dot at the quantities `x` and `y`, which moves with every slider."""
+    """A labelled dot that moves with every slider.
+
+    Attributes
+    ----------
+    x : str
+        The quantity that says how far right.
+    y : str
+        The quantity that says how far up.
+    label : str
+        Written beside it.
+
+    Examples
+    --------
+    >>> Point("intensity", "rate", "decode").label
+    'decode'
+    """
 
     x: str
     y: str
@@ -195,9 +313,35 @@ class Point:
 
 @dataclass(frozen=True)
 class Panel:
-    """One plot: `x` is a slider or a quantity, `y` quantities of one unit; ranges fit the grid.
+    """One plot of a `lines` explorer; axes fit what the whole grid holds unless told.
 
-    `marks` is ``line``, or ``bars`` from zero, side by side for several `y`, along a slider.
+    Attributes
+    ----------
+    x : str
+        The slider along which the curve runs, or a quantity.
+    y : str or sequence of str
+        Quantities of one unit.
+    label : str
+        Title; the quantities' own labels unless given.
+    x_log : bool
+        Whether the axis spaces by ratio.
+    y_log : bool
+        Likewise upwards.
+    rules : sequence of Rule
+        Reference lines.
+    x_range : pair of float, optional
+        Where the axis begins and ends.
+    y_range : pair of float, optional
+        Likewise upwards.
+    marks : str
+        ``line``, or ``bars`` from zero, side by side for several quantities, along the slider.
+    points : sequence of Point
+        Dots on the same axes.
+
+    Examples
+    --------
+    >>> Panel("batch", "latency", rules=[Rule(10, "SLO 10 ms")]).y
+    ('latency',)
     """
 
     x: str
@@ -230,7 +374,28 @@ class Panel:
 
 @dataclass(frozen=True)
 class Span:
-    """A bar of a timeline: what occupied `lane` of `panel` from `start` to `end`."""
+    """A bar of a timeline.
+
+    Attributes
+    ----------
+    panel : str
+        The title under which it stands.
+    lane : int
+        Row within the panel, from 0.
+    start : float
+        Time at which it begins.
+    end : float
+        Time at which it ends.
+    kind : str
+        A key of the timeline's ``kinds``.
+    label : str
+        Written on it where there is room.
+
+    Examples
+    --------
+    >>> Span("FIFO", 0, 0.0, 2.5, "job", "1").end
+    2.5
+    """
 
     panel: str
     lane: int
@@ -242,7 +407,22 @@ class Span:
 
 @dataclass(frozen=True)
 class Scene:
-    """What a timeline shows for one setting: bars, times of the steps, readouts at each step."""
+    """What a timeline shows for one setting.
+
+    Attributes
+    ----------
+    spans : sequence of Span
+        The bars.
+    steps : array
+        Increasing times to step through.
+    readouts : mapping of str to array
+        The quantities at each step.
+
+    Examples
+    --------
+    >>> Scene([Span("FIFO", 0, 0.0, 2.5, "job")], [0, 1, 2], {"done": [0, 0, 0]}).readouts["done"]
+    [0, 0, 0]
+    """
 
     spans: Sequence[Span]
     steps: ArrayLike
@@ -250,7 +430,25 @@ class Scene:
 
 
 def format_value(value: float, spec: str, unit: str = "") -> str:
-    """Write `value` with its unit as the browser does; NaN is ``n/a``, infinity is ``∞``."""
+    """Write a value with its unit as the browser does; NaN is ``n/a``, infinity is ``∞``.
+
+    Parameters
+    ----------
+    value : float
+    spec : str
+        As the format of a `Slider`.
+    unit : str
+        Set off by a space that does not break, but for ``%`` and ``×``.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> format_value(1234.5, ",.0f", "ms"), format_value(float("inf"), ".1f", "ms")
+    ('1,234\\xa0ms', '∞')
+    """
     if math.isnan(value):
         return "n/a"
     if math.isinf(value):
@@ -288,7 +486,30 @@ class Explorer:
         )
 
     def read(self, **values: Any) -> dict[str, Any]:
-        """Return every slider's value and every quantity at a setting; sliders left out start."""
+        """Return every slider's value and every quantity at a setting.
+
+        Parameters
+        ----------
+        **values : float or str
+            Sliders by name; those left out stand at their start.
+
+        Returns
+        -------
+        dict
+
+        Raises
+        ------
+        ValueError
+            If a name or a value is none of this explorer's.
+
+        Examples
+        --------
+        >>> size = Slider("size", [1, 2], "Size")
+        >>> figure = lines("square", "Area", lambda size: {"area": size**2}, [size], "size",
+        ...                [Quantity("area", "Area")], [Panel("size", "area")], "{area}")
+        >>> figure.read(size=2)
+        {'size': 2, 'area': 4.0}
+        """
         unknown = sorted(set(values) - {slider.name for slider in self.sliders})
         _demand(not unknown, "values", "name sliders of this explorer", unknown)
         setting = {slider.name: slider.home for slider in self.sliders} | values
@@ -302,7 +523,30 @@ class Explorer:
         return numbers
 
     def summary(self, **values: Any) -> str:
-        """Return the sentence that the figure says at a setting of its sliders."""
+        """Return the sentence that the figure says at a setting of its sliders.
+
+        Parameters
+        ----------
+        **values : float or str
+            Sliders by name; those left out stand at their start.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        ValueError
+            If a name or a value is none of this explorer's.
+
+        Examples
+        --------
+        >>> size = Slider("size", [1, 2], "Size")
+        >>> figure = lines("square", "Area", lambda size: {"area": size**2}, [size], "size",
+        ...                [Quantity("area", "A", "m²")], [Panel("size", "area")], "Now {area}.")
+        >>> figure.summary(size=2)
+        'Now 4\\xa0m².'
+        """
         numbers = self.read(**values)
         sliders = {slider.name: slider for slider in self.sliders}
         quantities = {part["name"]: part for part in self._spec["quantities"]}
@@ -310,7 +554,7 @@ class Explorer:
         def written(field: re.Match[str]) -> str:
             name, value = field[1], numbers[field[1]]
             if name in sliders:
-                return sliders[name].text(value)
+                return sliders[name]._text(value)
             return format_value(value, quantities[name]["format"], quantities[name]["unit"])
 
         return _FIELD.sub(written, self._spec["summary"])
@@ -344,22 +588,35 @@ def lines(
     panels: Sequence[Panel],
     summary: str,
 ) -> Explorer:
-    """Curves of quantities along one slider (or of one quantity against another).
+    """Return curves, or bars, of quantities along one slider (or one quantity against another).
 
     Parameters
     ----------
     name : str
         Slug that links to the figure: lower-case words joined by hyphens.
+    title : str
+        What the figure shows.
     compute : callable
         Called once with one open-grid array per slider, by name; returns the quantities' arrays.
+    sliders : sequence of Slider or Choice
+        The axes of the grid.
     along : str
         The slider whose every value is on the curve.
+    quantities : sequence of Quantity
+        What ``compute`` returns.
+    panels : sequence of Panel
+        The plots, two abreast where there is room.
     summary : str
         Sentence with ``{name}`` for sliders and quantities.
 
     Returns
     -------
     Explorer
+
+    Raises
+    ------
+    ValueError
+        If parts do not fit together, or the numbers exceed 60,000 bytes gzipped.
 
     Examples
     --------
@@ -409,10 +666,40 @@ def heatmap(
     log: bool = False,
     shown_range: tuple[float, float] | None = None,
 ) -> Explorer:
-    """One quantity over two sliders as colour; other sliders choose the slice.
+    """Return one quantity over two sliders as colour; other sliders choose the slice.
 
-    Cells where `shown` is at most `limit` are outlined; `log` spaces the colours by ratio;
-    `shown_range` is where the colours begin and end, the grid's own range unless given.
+    Parameters
+    ----------
+    name, title, compute, sliders, quantities, summary
+        As of `lines`.
+    x : str
+        The slider across.
+    y : str
+        The slider upwards.
+    shown : str
+        The quantity that is coloured.
+    limit : float, optional
+        Cells at most this are outlined.
+    log : bool
+        Whether colours are spaced by ratio.
+    shown_range : pair of float, optional
+        Where the colours begin and end; the grid's own range unless given.
+
+    Returns
+    -------
+    Explorer
+
+    Raises
+    ------
+    ValueError
+        If parts do not fit together, or the numbers exceed 60,000 bytes gzipped.
+
+    Examples
+    --------
+    >>> axes = [Slider("width", [1, 2], "Width", "m"), Slider("depth", [1, 3], "Depth", "m")]
+    >>> heatmap("area", "Area", lambda width, depth: {"area": width * depth}, axes, "width",
+    ...         "depth", [Quantity("area", "Area", "m²")], "area", "{area}").read()["area"]
+    6.0
     """
     sliders, quantities = tuple(sliders), tuple(quantities)
     names = _check_names(sliders, quantities)
@@ -444,12 +731,41 @@ def timeline(
     time: Quantity = SECONDS,
     lane: str = "Slot",
 ) -> Explorer:
-    """Bars on lanes of panels, stepped through in time.
+    """Return bars on lanes of panels, stepped through in time.
 
-    `compute` is called once per combination of slider values (with numbers) and returns a `Scene`.
-    The explorer adds a slider ``step`` counted from 1 and the quantity `time` of the step; shorter
-    scenes stay at their last step. `kinds` maps a span's kind to its label in the legend; the
-    third kind is drawn hollow, as suits waste.
+    The explorer adds a slider ``step``, counted from 1; shorter scenes stay at their last step.
+
+    Parameters
+    ----------
+    name, title, sliders, summary
+        As of `lines`.
+    compute : callable
+        Called once for each combination of slider values, with numbers; returns a `Scene`.
+    kinds : mapping of str to str
+        A span's kind and its label in the legend; the third is drawn hollow, as suits waste.
+    quantities : sequence of Quantity
+        The readouts.
+    time : Quantity
+        How the time of a step is written.
+    lane : str
+        What a row is called.
+
+    Returns
+    -------
+    Explorer
+
+    Raises
+    ------
+    ValueError
+        If parts do not fit together, or the numbers exceed 60,000 bytes gzipped.
+
+    Examples
+    --------
+    >>> def job(hours):
+    ...     return Scene([Span("Today", 0, 0, hours, "work")], range(hours + 1), {})
+    >>> timeline("job", "A job", job, [Slider("hours", [2, 4], "Hours")], {"work": "Work"}, [],
+    ...          "{step}: {time}").summary(hours=4, step=5)
+    '5\\xa0of 5: 4.00\\xa0s'
     """
     sliders, quantities = tuple(sliders), (time, *quantities)
     _demand(1 <= len(kinds) <= len(PALETTE), "kinds", f"have 1 to {len(PALETTE)} entries", kinds)
@@ -585,7 +901,7 @@ def _spec(
     rows = {"wide": math.ceil(plain / columns), "narrow": plain}
     if kind == "timeline":
         rows = {width: count + 1 for width, count in rows.items()}
-    described = [slider.described() for slider in sliders]
+    described = [slider._described() for slider in sliders]
     return {
         "kind": kind,
         "name": name,
@@ -609,16 +925,25 @@ def _rounded(value: Any) -> Any:
     return value
 
 
+def _joined(module: str, seen: set[str]) -> str:
+    """Return a script of the folder ``explorer`` after all it imports: a widget has one script."""
+    seen.add(module)
+    path = resources.files(__package__).joinpath("explorer", f"{module}.js")
+    script = path.read_text(encoding="utf-8")
+    before = [_joined(name, seen) for name in _IMPORT.findall(script) if name not in seen]
+    return "".join([*before, _IMPORT.sub("", script)])
+
+
 @functools.cache
 def _widget_class() -> Any:
     import anywidget
     import traitlets
 
-    files = resources.files(__package__)
+    style = resources.files(__package__).joinpath("explorer", "style.css")
 
     class ExplorerWidget(anywidget.AnyWidget):
-        _esm = (files / "explore.js").read_text(encoding="utf-8")
-        _css = (files / "explore.css").read_text(encoding="utf-8")
+        _esm = _joined("page", set())
+        _css = style.read_text(encoding="utf-8")
         spec = traitlets.Dict().tag(sync=True)
         data = traitlets.Bytes().tag(sync=True)
 

@@ -169,7 +169,27 @@ class Block:
                 raise check.refuse(f"weights[{name!r}]", wanted, f"shape {matrix.shape}")
 
     def run(self, x: FloatArray, multiply: Callable[[str, FloatArray], FloatArray]) -> FloatArray:
-        """Return the block's output (tokens, width); ``multiply(name, x)`` makes each product."""
+        """Return the block's output (tokens, width).
+
+        ``y = x + attention(norm(x))``, then ``y + down · gelu(up · norm(y))``; attention is causal.
+
+        Parameters
+        ----------
+        x : array (tokens, width)
+            What enters the block.
+        multiply : callable
+            Called as ``multiply(name, x)`` for the product of ``x`` with each weight.
+
+        Returns
+        -------
+        array (tokens, width)
+
+        Examples
+        --------
+        >>> block = outlier_block(np.random.default_rng(0), width=8)
+        >>> block.run(np.ones((3, 8)), lambda name, x: x @ block.weights[name]).shape
+        (3, 8)
+        """
         tokens, width = x.shape
         normed = _norm(x) * self.gain
         query, key, value = (

@@ -53,7 +53,9 @@ def test_a_docstring_covers_its_signature(name: str, thing: Any) -> None:
         return
     taken = [part for part in inspect.signature(thing).parameters if part != "self"]
     for part in taken:
-        described = re.search(rf"^[\w*, ]*\b{part}\b[\w, ]* :", found.get("Parameters", ""), re.M)
+        described = re.search(
+            rf"^[\w*, ]*\b{part}\b[\w, ]*(:|$)", found.get("Parameters", ""), re.M
+        )
         assert described or name.startswith("validation."), f"{name}({part}) is not described"
 
 

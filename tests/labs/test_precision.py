@@ -330,6 +330,12 @@ def test_operands_that_do_not_fit_are_refused(network: digits.Network) -> None:
         (lambda: precision.quantize_network(network, FLOATS, np.ones((2, 9)), [1, 2]), "images"),
         (lambda: precision.quantize_network(network, FLOATS, np.ones((2, 64)), [1]), "labels must"),
         (lambda: precision.outlier_block(np.random.default_rng(0), 9, 2), "width must be a mult"),
+        (lambda: precision.Block(np.ones(9), 2, block.weights), "gain must be of a multiple of 2"),
+        (lambda: precision.Block(np.ones(8), 2, {"query": 1}), "weights must be a mapping of"),
+        (
+            lambda: precision.Block(np.ones(4), 2, block.weights),
+            r"weights\['query'\] must be of shape \(4, 4\)",
+        ),
     ]
     for attempt, message in refusals:
         with pytest.raises(ValueError, match=message):

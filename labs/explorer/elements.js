@@ -1,0 +1,55 @@
+// @ts-check
+/** HTML and SVG elements in one call. */
+
+/** @import { Attributes, Stage } from "./types.js" */
+
+/** Width in pixels from which panels stand side by side. */
+export const WIDE = 600;
+
+/** @param {Element} element @param {Attributes} attributes @param {(Node | string)[]} children */
+export function assemble(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== null && value !== undefined && value !== false) element.setAttribute(name, String(value));
+  }
+  element.append(...children);
+}
+
+/**
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag @param {Attributes} [attributes] @param {(Node | string)[]} children
+ * @returns {HTMLElementTagNameMap[K]}
+ */
+export function html(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  assemble(element, attributes, children);
+  return element;
+}
+
+/**
+ * @template {keyof SVGElementTagNameMap} K
+ * @param {K} tag @param {Attributes} [attributes] @param {(Node | string)[]} children
+ * @returns {SVGElementTagNameMap[K]}
+ */
+export function svg(tag, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  assemble(element, attributes, children);
+  return element;
+}
+
+/** @param {number} value */
+export const px = (value) => Math.round(value * 100) / 100;
+
+/** @param {number} x @param {number} y @param {string} text @param {Attributes} [attributes] */
+export const label = (x, y, text, attributes = {}) => svg("text", { x: px(x), y: px(y), ...attributes }, text);
+
+/** @param {Stage} stage @param {number} width @param {number} height */
+export const canvas = (stage, width, height) =>
+  svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, "aria-hidden": true });
+
+/** Fill patterns, so that kinds differ without colour. @param {Stage} stage @param {number} count */
+export function patterns(stage, count) {
+  const marks = ["", "M-2,2 L2,-2 M0,10 L10,0 M8,12 L12,8", "M-2,-2 L12,12 M-2,8 L2,12 M8,-2 L12,2", "M5,4 v2 M0,-1 v2 M10,-1 v2 M0,9 v2 M10,9 v2", "M5,0 V10", "M0,5 H10 M5,0 V10"];
+  return Array.from({ length: count }, (_, i) => svg("pattern",
+    { id: `${stage.id}-kind-${i}`, width: 10, height: 10, patternUnits: "userSpaceOnUse", class: `xp-kind xp-kind-${i}` },
+    svg("rect", { width: 10, height: 10 }), svg("path", { d: marks[i] || "M0,0" })));
+}
