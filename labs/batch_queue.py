@@ -30,6 +30,12 @@ class BatchServer:
         Mean number of requests in a batch.
     busy : float or array
         Fraction of time the server is busy.
+
+    Examples
+    --------
+    >>> server = batch_server(arrival_rate=0.5, per_item=0.0, setup=1e-9)
+    >>> round(server.mean_batch, 6), server.busy < 1e-8
+    (1.0, True)
     """
 
     mean_latency: Real
@@ -44,10 +50,17 @@ class BatchTime:
 
     Attributes
     ----------
-    per_item, setup : float
-        Slope α and intercept τ₀, in the unit of the measured times.
+    per_item : float
+        Slope α, in the unit of the measured times.
+    setup : float
+        Intercept τ₀, in the unit of the measured times.
     r_squared : float
         Share of the variance of the times that the line explains.
+
+    Examples
+    --------
+    >>> fit_batch_time([1, 2], [2.0, 3.0]).r_squared
+    1.0
     """
 
     per_item: float
@@ -65,8 +78,15 @@ class BatchCurve:
         Batch sizes.
     rate : tuple of float
         Items per second at each size.
-    conditions, source : str
-        Model and precision, and where the figures were printed.
+    conditions : str
+        Model and precision.
+    source : str
+        Where the figures were printed.
+
+    Examples
+    --------
+    >>> (1e3 * RESNET50["V100"].times).round(2).tolist()
+    [2.1, 2.27, 2.45, 2.98, 10.89, 20.4]
     """
 
     sizes: tuple[int, ...]
@@ -81,6 +101,7 @@ class BatchCurve:
         return seconds
 
 
+#: Published throughput of ResNet-50 by batch size, on a V100 and a P4.
 RESNET50 = {
     "V100": BatchCurve(
         (1, 2, 4, 8, 64, 128),
@@ -271,10 +292,8 @@ def _states_needed(full: float, most: int) -> int:
 
     full = max(full, 1e-100)
     peak = math.log(most / full)
-    outer = 2 * peak
-    while excess(outer) > 0:
-        outer *= 1.5
-    decay = optimize.brentq(excess, peak, outer)
+    # The root lies between the peak and twice that; rounding hides it where the peak is tiny.
+    decay = optimize.brentq(excess, peak, 2 * peak) if peak > 1e-5 else peak
     states = math.ceil(most + full + 12 * math.sqrt(full) + 40 + 40 / decay)
     if states > 400_000:
         raise check.refuse("arrival_rate", "clear of saturation or beyond it, load", full / most)

@@ -29,6 +29,11 @@ class CheEstimate:
         Requests between which an object stays in the cache; ``inf`` if everything fits.
     per_object : array (k,)
         Fraction of each object's requests that hit.
+
+    Examples
+    --------
+    >>> che([1.0, 1.0], capacity=2)
+    CheEstimate(hit_ratio=1.0, characteristic_time=inf, per_object=array([1., 1.]))
     """
 
     hit_ratio: float

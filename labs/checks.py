@@ -15,7 +15,20 @@ from labs.workload import Workload
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome of a check; true if it passed, and shown as its message."""
+    """The outcome of a check; true if it passed, and shown as its message.
+
+    Attributes
+    ----------
+    passed : bool
+        Whether the answer is right.
+    message : str
+        What was got and expected, and the mistake that would explain it.
+
+    Examples
+    --------
+    >>> Verdict(passed=True, message="0.37")
+    PASS  0.37
+    """
 
     passed: bool
     message: str
@@ -52,6 +65,11 @@ def number(
     Returns
     -------
     Verdict
+
+    Raises
+    ------
+    ValueError
+        If anything but the answer is out of range.
 
     Examples
     --------
@@ -98,6 +116,11 @@ def batching_useful_share(answer: object, lengths: FloatArray, batch: int) -> Ve
     -------
     Verdict
 
+    Raises
+    ------
+    ValueError
+        If anything but the answer is out of range.
+
     Examples
     --------
     >>> batching_useful_share(0.75, [1, 2, 3, 3], batch=2)
@@ -131,11 +154,17 @@ def batching_knee(answer: object, sizes: FloatArray, seconds: FloatArray, share:
     sizes, seconds : array (n,)
         Measured batch sizes and the time each batch took, fitted by a straight line α b + τ₀.
     share : float
-        Share of the limit 1/α that throughput must reach, between 0 and 1.
+        Share s of the limit 1/α that throughput must reach, between 0 and 1: by
+        ``b ≥ s / (1 - s) · τ₀ / α``.
 
     Returns
     -------
     Verdict
+
+    Raises
+    ------
+    ValueError
+        If anything but the answer is out of range, or the line does not rise from above 0.
 
     Examples
     --------
@@ -175,6 +204,11 @@ def batching_highest_rate(answer: object, per_item: float, setup: float, latency
     Returns
     -------
     Verdict
+
+    Raises
+    ------
+    ValueError
+        If anything but the answer is out of range.
 
     Examples
     --------
@@ -228,6 +262,17 @@ def batching_budget(
     Returns
     -------
     Verdict
+
+    Raises
+    ------
+    ValueError
+        If anything but the answer is out of range, or no budget meets the SLO.
+
+    Examples
+    --------
+    >>> requests, step = Workload([0.0], [8], [3]), StepTime(1.0, 0.0, 0.0, 0.0)
+    >>> batching_budget(8, [4, 8], tpot=1.0, workload=requests, step_time=step, kv_tokens=99)
+    PASS  8 tokens
     """
     budgets = check.sequence("budgets", budgets, least=1, most=check.LARGEST_COUNT, whole=True)
     tpot = check.number("tpot", tpot, above=0)

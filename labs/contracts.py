@@ -22,6 +22,11 @@ class Violation:
         The keyword of the schema or the sentence of the rule that is broken.
     message : str
         What is wrong, with the value.
+
+    Examples
+    --------
+    >>> str(Violation("$.max_tokens", "minimum", "0 is less than the minimum of 1"))
+    '$.max_tokens: 0 is less than the minimum of 1'
     """
 
     where: str
@@ -67,9 +72,8 @@ class Contract:
                 raise check.refuse(name, "a mapping", getattr(self, name))
         if problem := _not_json(dict(self.schema)):
             raise check.refuse("schema", "JSON", problem)
-        formats = Draft202012Validator.FORMAT_CHECKER
         try:
-            Draft202012Validator.check_schema(dict(self.schema), format_checker=formats)
+            Draft202012Validator.check_schema(dict(self.schema))
         except SchemaError as wrong:
             raise check.refuse("schema", "a JSON Schema", wrong.message) from None
         for sentence, rule in self.rules.items():

@@ -11,7 +11,20 @@ from labs.validation import FloatArray, IntArray, Real
 
 @dataclass(frozen=True)
 class Distillation:
-    """A loss and its gradient with respect to the student's logits (n, k)."""
+    """A loss and its gradient.
+
+    Attributes
+    ----------
+    loss : float
+        Nats, averaged over the batch.
+    gradient : array (n, k)
+        Of the loss with respect to the student's logits.
+
+    Examples
+    --------
+    >>> distillation_loss([[0.0, 0.0]], [[0.0, 0.0]], labels=[0], soft_weight=0.0).gradient.tolist()
+    [[-0.5, 0.5]]
+    """
 
     loss: float
     gradient: FloatArray
@@ -200,6 +213,8 @@ def speculative_speedup(acceptance: Real, draft: Real, cost: Real) -> Real:
 
 def best_draft(acceptance: Real, cost: Real, max_draft: int = 64) -> Real:
     """Return the draft length with the largest speed-up; 0 where it is best not to speculate.
+
+    The γ that maximises `speculative_speedup`, which says when it holds; of equals, the least.
 
     Parameters
     ----------

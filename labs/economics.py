@@ -15,17 +15,26 @@ ROUTINGS = ("round_robin", "least_tokens")
 
 @dataclass(frozen=True)
 class Prices:
-    """US dollars for an input token, an output token and a second of GPU.
+    """What tokens and time cost.
 
     Attributes
     ----------
-    input_token, output_token, gpu_second : float
-        At least 0.
+    input_token : float
+        US dollars for an input token, at least 0.
+    output_token : float
+        US dollars for an output token, at least 0.
+    gpu_second : float
+        US dollars for a second of GPU, at least 0.
 
     Raises
     ------
     ValueError
         If a price is negative or not finite.
+
+    Examples
+    --------
+    >>> Prices(input_token=1e-6, output_token=4e-6, gpu_second=0).gpu_second
+    0.0
     """
 
     input_token: float
@@ -50,8 +59,18 @@ class ReplicaPlan:
     binding : str
         What one replica fewer would break (or, of a single replica, is nearest to its limit;
         or, where none suffices, is broken still): ``ttft``, ``tpot``, ``both`` or ``kv_tokens``.
-    ttft, tpot : float
-        The quantiles at that number, seconds.
+    ttft : float
+        Quantile of the time to first token at that number, seconds.
+    tpot : float
+        Quantile of the time per output token at that number, seconds.
+
+    Examples
+    --------
+    >>> from labs.engine import StepTime
+    >>> one = Engine(StepTime(0.1, 0, 0, 0))
+    >>> plan = replicas_for(Workload([0.0], [10], [5]), one, ttft=0.3, tpot=0.2)
+    >>> plan.replicas, plan.feasible, plan.binding, plan.ttft
+    (1, True, 'tpot', 0.1)
     """
 
     replicas: int

@@ -30,8 +30,12 @@ class StepTime:
     ----------
     base : float
         Seconds of any step: reading the weights, launching kernels.
-    prefill_token, sequence, kv_token : float
-        Seconds for each prompt token, each decoding sequence, each token of its context.
+    prefill_token : float
+        Seconds for each prompt token.
+    sequence : float
+        Seconds for each decoding sequence.
+    kv_token : float
+        Seconds for each token of its context.
 
     Raises
     ------
@@ -61,9 +65,11 @@ class Timeline:
 
     Attributes
     ----------
-    first_token, finish : array (n,)
-        When the first and the last token came out; NaN where rejected.
-    rejected : array
+    first_token : array (n,)
+        When the first token came out; NaN where rejected.
+    finish : array (n,)
+        When the last token came out; NaN where rejected.
+    rejected : array (m,) of int
         Indices of requests that could never fit.
     steps : int
         Number of steps.
@@ -73,12 +79,23 @@ class Timeline:
         Sequences decoded or prefilled, in whole or in part, per step.
     peak_kv : int
         Most tokens of KV memory reserved at once.
-    ttft, latency : array (n,)
-        Time to first token and to the last, from arrival.
+    ttft : array (n,)
+        Time from arrival to the first token.
     tpot : array (n,)
-        Time per output token after the first; NaN where there is only one.
-    gap, gap_tokens : array (k,)
-        Times between one token of an answer and the next, and how many tokens waited each.
+        Time per output token after the first, ``(finish - first_token) / (output - 1)``; NaN where
+        there is only one.
+    latency : array (n,)
+        Time from arrival to the last token.
+    gap : array (k,)
+        Times between one token of an answer and the next.
+    gap_tokens : array (k,) of int
+        How many tokens waited each.
+
+    Examples
+    --------
+    >>> timeline = Engine(StepTime(1.0, 0.0, 0.0, 0.0)).run(Workload([0.5], [10], [3]))
+    >>> timeline.ttft.item(), timeline.tpot.item(), timeline.latency.item(), timeline.busy
+    (1.0, 1.0, 3.0, 3.0)
     """
 
     first_token: FloatArray
@@ -113,6 +130,12 @@ class Timeline:
         ------
         ValueError
             If ``p`` is out of range.
+
+        Examples
+        --------
+        >>> timeline = Engine(StepTime(1.0, 0.0, 0.0, 0.0)).run(Workload([0.0], [10], [3]))
+        >>> timeline.tbt_quantile(0.99)
+        1.0
         """
         p = check.number("p", p, least=0, most=1)
         if not self.gap.size:
@@ -197,7 +220,13 @@ class Engine:
         Raises
         ------
         ValueError
-            If ``workload`` is not a `Workload`, or a request in it takes above ten million steps.
+            If ``workload`` is not a `labs.workload.Workload`, or a request in it takes above ten
+            million steps.
+
+        Examples
+        --------
+        >>> Engine(StepTime(1.0, 0.0, 0.0, 0.0)).run(Workload([0.0], [10], [3])).finish.tolist()
+        [3.0]
         """
         check.instance("workload", workload, Workload)
         parts = workload.prompt // self.token_budget if self.policy == "chunked" else 0
@@ -213,8 +242,14 @@ class ChatService:
 
     Attributes
     ----------
-    p50_ttft, p99_ttft, p50_tpot, p99_tpot : float
-        Quantiles over requests of time to first token and of time per output token.
+    p50_ttft : float
+        Median over requests of the time to first token.
+    p99_ttft : float
+        Its 99th percentile.
+    p50_tpot : float
+        Median over requests of the time per output token.
+    p99_tpot : float
+        Its 99th percentile.
     p99_tbt : float
         Quantile over tokens of the time since the token before.
     output_rate : float
@@ -223,6 +258,12 @@ class ChatService:
         Fraction of that time spent in steps.
     mean_batch : float
         Sequences per step.
+
+    Examples
+    --------
+    >>> idle = serve_chat(rate=0.001, requests=50, seed=1, step_time=StepTime(0.01, 0, 0, 0))
+    >>> round(idle.p50_ttft, 6), round(idle.p99_tpot, 6), idle.mean_batch, idle.busy < 0.01
+    (0.01, 0.01, 1.0, True)
     """
 
     p50_ttft: float
@@ -259,8 +300,14 @@ def serve_chat(
         Seed of the generator they are drawn with.
     step_time : StepTime or dict
         What a step costs.
-    kv_tokens, policy, token_budget, max_batch
-        As in `Engine`.
+    kv_tokens : int or None
+        As in `Engine`, and what follows too.
+    policy : str
+        ``mixed``, ``prefill_first`` or ``chunked``.
+    token_budget : int
+        Tokens of a step under ``chunked``.
+    max_batch : int
+        Most sequences running at once.
 
     Returns
     -------

@@ -81,7 +81,28 @@ class Rule:
             object.__setattr__(self, "warn", warn)
 
     def verdict(self, value: float) -> str:
-        """Return ``pass``, ``warn`` or ``fail`` for a value, which may be infinite but not NaN."""
+        """Return how a value fares.
+
+        Parameters
+        ----------
+        value : float
+            In the rule's unit; infinite is a value, NaN is not.
+
+        Returns
+        -------
+        str
+            ``pass``, ``warn`` or ``fail``.
+
+        Raises
+        ------
+        ValueError
+            If ``value`` is no number.
+
+        Examples
+        --------
+        >>> Rule("p99_ttft", "<=", 2.0, "s", "block").verdict(2.1)
+        'fail'
+        """
         value = check.number("value", value, infinite=True)
         passes = COMPARISONS[self.op]
         if not passes(value, self.limit):
@@ -214,6 +235,11 @@ def code_version() -> Mapping[str, str]:
     -------
     dict
         ``labs`` (version) and ``source`` (fingerprint of every module and data file).
+
+    Examples
+    --------
+    >>> sorted(code_version())
+    ['labs', 'source']
     """
     digest = hashlib.sha256()
     files = [f for f in resources.files("labs").iterdir() if f.is_file()]
@@ -224,7 +250,18 @@ def code_version() -> Mapping[str, str]:
 
 @cache
 def environment() -> Mapping[str, str]:
-    """Return the versions of Python and of the libraries that numbers depend on."""
+    """Return the versions of Python and of the libraries that numbers depend on.
+
+    Returns
+    -------
+    dict
+        ``python``, ``numpy`` and ``scipy``.
+
+    Examples
+    --------
+    >>> sorted(environment())
+    ['numpy', 'python', 'scipy']
+    """
     libraries = {name: metadata.version(name) for name in ("numpy", "scipy")}
     return {"python": platform.python_version(), **libraries}
 

@@ -24,6 +24,7 @@ class Device:
     Attributes
     ----------
     name : str
+        As in `DEVICES`.
     flops : mapping of str to float
         Dense peak operations per second by type: fp32, bf16, fp16, int8, fp8, fp4.
     bandwidth : float
@@ -32,8 +33,20 @@ class Device:
         Bytes.
     price : float
         US dollars an hour on demand, where and when ``source`` says.
-    source, note : str
-        Where the figures were read, and what sources disagree on.
+    source : str
+        Where the figures were read.
+    note : str
+        What sources disagree on.
+
+    Raises
+    ------
+    ValueError
+        If a figure is out of range or a text none.
+
+    Examples
+    --------
+    >>> DEVICES["A100-80"].flops["bf16"] / 1e12, "TFLOP/s"
+    (312.0, 'TFLOP/s')
     """
 
     name: str
@@ -63,12 +76,27 @@ class Model:
     Attributes
     ----------
     name : str
-    layers, kv_heads, head_dim : int
-        What the KV cache is made of.
+        As in `MODELS`.
+    layers : int
+        Each with a KV cache.
+    kv_heads : int
+        Heads of keys and values in a layer.
+    head_dim : int
+        Numbers in a key or a value.
     parameters : float
         Number of weights.
     source : str
         Where the figures were read.
+
+    Raises
+    ------
+    ValueError
+        If a figure is out of range or a text none.
+
+    Examples
+    --------
+    >>> MODELS["Llama-2-7B"].layers
+    32
     """
 
     name: str
@@ -93,10 +121,16 @@ class Rate:
     Attributes
     ----------
     dtype : str
+        ``fp32`` or ``fp64``.
     size : int
         Elements copied, or rows and columns of the square matrices multiplied.
     rate : QuantileInterval
         Median over runs with its 95% interval: bytes or operations per second.
+
+    Examples
+    --------
+    >>> Rate("fp32", 64, QuantileInterval(2e9, 1e9, 3e9, 0.95)).rate.quantile
+    2000000000.0
     """
 
     dtype: str
@@ -114,6 +148,13 @@ class Machine:
         Bytes per second read and written by copying arrays, by size.
     matmul : tuple of Rate
         Operations per second of square matrix products, by type and size.
+
+    Examples
+    --------
+    >>> copied = Rate("fp32", 2**24, QuantileInterval(1e10, 1e10, 1e10, 0.95))
+    >>> multiplied = Rate("fp32", 768, QuantileInterval(1e11, 1e11, 1e11, 0.95))
+    >>> Machine((copied,), (multiplied,)).ridge_point("fp32")
+    10.0
     """
 
     copy: tuple[Rate, ...]
@@ -129,10 +170,21 @@ class Machine:
         dtype : str
             A type that was measured.
 
+        Returns
+        -------
+        float
+            Operations per byte.
+
         Raises
         ------
         ValueError
             If it was not.
+
+        Examples
+        --------
+        >>> present = measure(0.01)
+        >>> present.ridge_point("fp32") > 0
+        True
         """
         check.instance("dtype", dtype, str)
         rates = [found.rate.quantile for found in self.matmul if found.dtype == dtype]
@@ -149,7 +201,11 @@ def _catalogue() -> tuple[dict[str, Device], dict[str, Model]]:
     return devices, models
 
 
-DEVICES, MODELS = _catalogue()
+_known = _catalogue()
+#: The accelerators by name, their peaks dense, from ``hardware.json``.
+DEVICES: dict[str, Device] = _known[0]
+#: The language models by name.
+MODELS: dict[str, Model] = _known[1]
 
 
 def ridge_point(device: Device | str, dtype: str) -> float:
@@ -200,11 +256,16 @@ def attainable(intensity: Real, device: Device | str, dtype: str) -> Real:
     Returns
     -------
     float or array
+        Operations per second.
 
     Raises
     ------
     ValueError
         If an argument is out of range or unknown.
+
+    References
+    ----------
+    Williams, Waterman and Patterson, "Roofline", Communications of the ACM 52 (2009).
 
     Examples
     --------
@@ -235,7 +296,9 @@ def decode_step(
     Parameters
     ----------
     model : Model or str
+        An entry of `MODELS`, or its name.
     device : Device or str
+        An entry of `DEVICES`, or its name.
     batch : int
         Sequences, at least 1.
     context : float
@@ -287,7 +350,9 @@ def prefill_time(
     Parameters
     ----------
     model : Model or str
+        An entry of `MODELS`, or its name.
     device : Device or str
+        An entry of `DEVICES`, or its name.
     tokens : float
         Prompt tokens, above 0.
     dtype : str
@@ -304,6 +369,10 @@ def prefill_time(
     ------
     ValueError
         If an argument is unknown or out of range, or weights and cache do not fit.
+
+    References
+    ----------
+    Austin et al., How to Scale Your Model (2025), part 7.
 
     Examples
     --------
@@ -330,7 +399,9 @@ def largest_batch(
     Parameters
     ----------
     model : Model or str
+        An entry of `MODELS`, or its name.
     device : Device or str
+        An entry of `DEVICES`, or its name.
     context : float
         Tokens in each sequence's cache, from 1e-30.
     dtype : str
@@ -380,6 +451,11 @@ def measure(seconds: float = 3.0) -> Machine:
     ------
     ValueError
         If ``seconds`` is out of range.
+
+    Examples
+    --------
+    >>> [(found.dtype, found.size) for found in measure(0.01).copy]
+    [('fp32', 65536), ('fp32', 1048576), ('fp32', 16777216)]
     """
     seconds = check.number("seconds", seconds, above=0, most=3600)
     cases = _cases()
@@ -400,14 +476,54 @@ def measure(seconds: float = 3.0) -> Machine:
 
 
 def device_of(device: Device | str) -> Device:
-    """Return a device given by itself or by name."""
+    """Return a device given by itself or by name.
+
+    Parameters
+    ----------
+    device : Device or str
+        An entry of `DEVICES`, or its name.
+
+    Returns
+    -------
+    Device
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+
+    Examples
+    --------
+    >>> device_of("H100") is DEVICES["H100"]
+    True
+    """
     if isinstance(device, Device):
         return device
     return DEVICES[check.one_of("device", device, tuple(DEVICES))]
 
 
 def model_of(model: Model | str) -> Model:
-    """Return a model given by itself or by name."""
+    """Return a model given by itself or by name.
+
+    Parameters
+    ----------
+    model : Model or str
+        An entry of `MODELS`, or its name.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+
+    Examples
+    --------
+    >>> model_of("Llama-2-7B").kv_heads
+    32
+    """
     if isinstance(model, Model):
         return model
     return MODELS[check.one_of("model", model, tuple(MODELS))]

@@ -39,6 +39,11 @@ class SmallFloat:
         Largest finite value.
     saturates : bool
         Whether larger values become ``largest`` rather than infinite.
+
+    Examples
+    --------
+    >>> FORMATS["float8_e4m3"].largest
+    448.0
     """
 
     mantissa: int
@@ -74,6 +79,12 @@ class Quantized:
         Whether zero points need no storing.
     group : int or None
         Length of the runs along the last axis that share a scale.
+
+    Examples
+    --------
+    >>> weights = quantize([-1.0, 0.4, 1.0], bits=4)
+    >>> weights.values.tolist(), weights.nbytes
+    ([-7, 3, 7], 6)
     """
 
     values: AnyInteger
@@ -91,7 +102,18 @@ class Quantized:
         return packed + self.scale.nbytes + zero_points
 
     def dequantize(self) -> Float32Array:
-        """Return the float32 array that the integers stand for."""
+        """Return the float32 array that the integers stand for.
+
+        Returns
+        -------
+        float32 array
+            In the shape of ``values``.
+
+        Examples
+        --------
+        >>> quantize([-7.0, 3.2, 7.0], bits=4).dequantize().tolist()
+        [-7.0, 3.0, 7.0]
+        """
         scale, zero_point = self.scale, self.zero_point.astype(np.int32)
         if self.group is not None:
             run = np.arange(self.values.shape[-1]) // self.group

@@ -60,12 +60,22 @@ class Queue:
         Fraction of time a server is busy.
     prob_wait : float, array or None
         Probability that an (accepted) arrival waits at all.
-    mean_wait, mean_sojourn : float or array
-        Mean time before service, and until service ends, in seconds.
-    mean_waiting, mean_present : float or array
-        Mean number of requests waiting, and in the system.
+    mean_wait : float or array
+        Mean time before service, in seconds.
+    mean_sojourn : float or array
+        Mean time until service ends, in seconds.
+    mean_waiting : float or array
+        Mean number of requests waiting.
+    mean_present : float or array
+        Mean number of requests in the system.
     blocking : float, array or None
         Probability that an arrival is turned away.
+
+    Examples
+    --------
+    >>> queue = mg1(arrival_rate=0.5, service_mean=1.0, service_scv=1.0)
+    >>> queue.utilization, queue.mean_wait, queue.mean_sojourn, queue.mean_present
+    (0.5, 1.0, 2.0, 1.0)
     """
 
     utilization: Real
@@ -83,8 +93,18 @@ class MarkovQueue(Queue):
 
     Attributes
     ----------
-    arrival_rate, service_rate, servers : float or array
-        The parameters λ, μ and c, beside the attributes of `Queue`.
+    arrival_rate : float or array
+        λ, per second; this and what follows beside the attributes of `Queue`.
+    service_rate : float or array
+        μ of one server, per second.
+    servers : float or array
+        c.
+
+    Examples
+    --------
+    >>> queue = mm1(0.5, 1.0)
+    >>> queue.servers, round(queue.wait_quantile(0.75), 4), round(queue.sojourn_quantile(0.75), 4)
+    (1.0, 1.3863, 2.7726)
     """
 
     arrival_rate: Real
@@ -102,6 +122,16 @@ class MarkovQueue(Queue):
         p : float or array
             Probability, 0 to 1; at 1 the quantile is infinite.
 
+        Returns
+        -------
+        float or array
+            Seconds; ``inf`` where there is no steady state and p above 0.
+
+        Raises
+        ------
+        ValueError
+            If ``p`` is out of range.
+
         Examples
         --------
         >>> round(mmc(6, 3, 3).wait_quantile(0.9), 6)
@@ -118,6 +148,16 @@ class MarkovQueue(Queue):
         ----------
         p : float or array
             Probability, 0 to 1; at 1 the quantile is infinite.
+
+        Returns
+        -------
+        float or array
+            Seconds; ``inf`` where there is no steady state.
+
+        Raises
+        ------
+        ValueError
+            If ``p`` is out of range.
 
         Examples
         --------
@@ -194,6 +234,10 @@ def erlang_c(offered_load: Real, servers: Real) -> Real:
     ------
     ValueError
         If an argument is out of range.
+
+    References
+    ----------
+    Erlang (1917); Gross and Harris, Fundamentals of Queueing Theory, §2.3.
 
     Examples
     --------
@@ -303,6 +347,10 @@ def mmck(arrival_rate: Real, service_rate: Real, servers: Real, capacity: Real) 
     ------
     ValueError
         If an argument is out of range or ``capacity`` is below ``servers``.
+
+    References
+    ----------
+    Gross and Harris, Fundamentals of Queueing Theory, chapter 2.
 
     Examples
     --------
@@ -704,12 +752,15 @@ def _by_roots(load: float, servers: float) -> tuple[float, float]:
 
 
 def _servers_for(load: float, wait: float, probability: float) -> float:
-    for servers, blocking in enumerate(_blocking_by_servers(load), start=1):
-        if servers > load:
-            late = _delayed(blocking, load, servers) * math.exp(-(servers - load) * wait)
-            if 1 - late >= probability:
-                return float(servers)
-    raise AssertionError("unreachable: Erlang C falls to 0 as servers are added")
+    def late(blocking: float, servers: int) -> float:
+        return _delayed(blocking, load, servers) * math.exp(-(servers - load) * wait)
+
+    # Some number suffices: Erlang C falls to 0 as servers are added.
+    return next(
+        float(servers)
+        for servers, blocking in enumerate(_blocking_by_servers(load), start=1)
+        if servers > load and 1 - late(blocking, servers) >= probability
+    )
 
 
 def _power_of_choices(load: float, choices: float) -> float:
@@ -718,7 +769,7 @@ def _power_of_choices(load: float, choices: float) -> float:
     if choices == 1:
         return 1 / (1 - load)
     total, exponent, power = 1.0, choices, choices
-    while load > 0 and (term := load**exponent) > NEGLIGIBLE * total:
+    while (term := load**exponent) > NEGLIGIBLE * total:
         total += term
         power *= choices
         exponent += power

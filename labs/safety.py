@@ -24,6 +24,12 @@ class SequentialTest:
         Whether the streams differ at the level asked for.
     stopped_at : int or None
         Pairs seen when that was first known.
+
+    Examples
+    --------
+    >>> outcome = sequential_test([0, 1], [0, 1])
+    >>> outcome.p_values.tolist(), outcome.rejected, outcome.stopped_at
+    ([1.0, 1.0], False, None)
     """
 
     p_values: FloatArray

@@ -17,7 +17,23 @@ POLICIES = ("random", "round_robin", "shortest_queue", "power_of_two")
 
 @dataclass(frozen=True)
 class SamplePath:
-    """When each request waited, started and finished; arrays in arrival order, seconds."""
+    """When each request waited, started and finished; arrays in arrival order, seconds.
+
+    Attributes
+    ----------
+    wait : array (n,)
+        From arrival to the start of service.
+    start : array (n,)
+        When service started.
+    finish : array (n,)
+        When service ended.
+
+    Examples
+    --------
+    >>> path = fcfs([0.0, 1.0], [3.0, 1.0])
+    >>> path.wait.tolist(), path.start.tolist(), path.finish.tolist()
+    ([0.0, 2.0], [0.0, 3.0], [3.0, 4.0])
+    """
 
     wait: FloatArray
     start: FloatArray
@@ -26,14 +42,40 @@ class SamplePath:
 
 @dataclass(frozen=True)
 class RoutedPath(SamplePath):
-    """A `SamplePath` with the index of the server that each request was sent to."""
+    """A `SamplePath` with the index of the server that each request was sent to.
+
+    Attributes
+    ----------
+    server : array (n,) of int
+        From 0; beside the attributes of `SamplePath`.
+
+    Examples
+    --------
+    >>> routed([0.0, 0.0], [1.0, 1.0], 2, "shortest_queue", np.random.default_rng(1)).server
+    array([0, 1])
+    """
 
     server: IntArray
 
 
 @dataclass(frozen=True)
 class BatchPath:
-    """When each request's batch started and finished (seconds), and which batch it was in."""
+    """When each request's batch started and finished, and which batch it was in.
+
+    Attributes
+    ----------
+    start : array (n,)
+        When its batch started, seconds.
+    finish : array (n,)
+        When its batch ended, seconds.
+    batch : array (n,) of int
+        Index of its batch, from 0.
+
+    Examples
+    --------
+    >>> batching([0.0, 0.5, 0.6], lambda b: 1.0, max_batch=8).batch.tolist()
+    [0, 1, 1]
+    """
 
     start: FloatArray
     finish: FloatArray
@@ -42,7 +84,24 @@ class BatchPath:
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean with a confidence interval; ``value in interval`` asks whether it is covered."""
+    """A mean with a confidence interval; ``value in interval`` asks whether it is covered.
+
+    Attributes
+    ----------
+    mean : float
+        Mean of the sample, in its unit.
+    low : float
+        Lower end.
+    high : float
+        Upper end.
+    level : float
+        Confidence, between 0 and 1.
+
+    Examples
+    --------
+    >>> 2.5 in Interval(mean=2.0, low=1.0, high=3.0, level=0.95)
+    True
+    """
 
     mean: float
     low: float

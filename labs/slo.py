@@ -20,14 +20,22 @@ class AlertWindow:
 
     Attributes
     ----------
-    long_window, short_window : float
-        Seconds; the alert fires while both burn faster than ``burn_rate``.
+    long_window : float
+        Seconds; the alert fires while both windows burn faster than ``burn_rate``.
+    short_window : float
+        Seconds.
     burn_rate : float
         Multiple of the rate that would spend the whole budget in the whole period.
     budget_share : float
         Share of the budget spent when the long window has burned at that rate.
     action : str
         ``page`` or ``ticket``.
+
+    Examples
+    --------
+    >>> first = alert_windows()[0]
+    >>> first.long_window, first.short_window, first.budget_share, first.action
+    (3600.0, 300.0, 0.02, 'page')
     """
 
     long_window: float
@@ -39,7 +47,24 @@ class AlertWindow:
 
 @dataclass(frozen=True)
 class QuantileInterval:
-    """A sample quantile with a confidence interval; ``value in interval`` asks if it is covered."""
+    """A sample quantile with a confidence interval; ``value in interval`` asks if it is covered.
+
+    Attributes
+    ----------
+    quantile : float
+        Of the sample, in its unit.
+    low : float
+        Lower end; ``-inf`` where the sample is too short for one.
+    high : float
+        Upper end; ``inf`` where the sample is too short for one.
+    level : float
+        Confidence, between 0 and 1.
+
+    Examples
+    --------
+    >>> 2.5 in QuantileInterval(quantile=2.0, low=1.0, high=3.0, level=0.95)
+    True
+    """
 
     quantile: float
     low: float
@@ -108,6 +133,10 @@ def burn_rate(error_rate: Real, slo: Real) -> Real:
     ------
     ValueError
         If an argument is out of range.
+
+    References
+    ----------
+    Beyer et al., The Site Reliability Workbook (2018), chapter 5.
 
     Examples
     --------
@@ -228,6 +257,7 @@ def attainment(timeline: Timeline, ttft: float, tpot: float) -> float:
     Returns
     -------
     float
+        From 0 to 1.
 
     Raises
     ------

@@ -29,7 +29,20 @@ THEMED = {"ink": INK, "faint": FAINT} | {str(i): pair for i, pair in enumerate(P
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as an SVG within the page: it follows the theme and has words for the blind."""
+    """A figure as an SVG within the page: it follows the theme and has words for the blind.
+
+    Attributes
+    ----------
+    svg : str
+        The SVG element.
+    alt : str
+        What the figure shows.
+
+    Examples
+    --------
+    >>> Picture(svg="<svg></svg>", alt="Latency rises with load.")
+    Picture('Latency rises with load.')
+    """
 
     svg: str
     alt: str
@@ -122,6 +135,11 @@ def show(figure: "Figure", alt: str) -> Picture:
     ------
     ValueError
         If ``alt`` is empty.
+
+    Examples
+    --------
+    >>> show(figure()[0], "Two empty axes.")
+    Picture('Two empty axes.')
     """
     import matplotlib as mpl
     from matplotlib import pyplot as plt

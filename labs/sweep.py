@@ -22,8 +22,15 @@ class Sweep:
     scenarios : tuple of tuples
         Values of the axes, in the order of their product.
     seeds : tuple of int
+        Of the generators.
     results : tuple of tuples
         ``results[i][j]`` is what scenario i gave with seed j.
+
+    Examples
+    --------
+    >>> swept = run(lambda x, rng: 2 * x, {"x": [1, 2]}, seeds=[7], jobs=1)
+    >>> swept.names, swept.scenarios, swept.seeds, swept.results
+    (('x',), ((1,), (2,)), (7,), ((2,), (4,)))
     """
 
     names: tuple[str, ...]
@@ -32,7 +39,18 @@ class Sweep:
     results: tuple[tuple[Any, ...], ...]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a record for each run: the scenario, ``seed`` and ``result``."""
+        """Return a record for each run.
+
+        Returns
+        -------
+        list of dict
+            The scenario's values by name, ``seed`` and ``result``.
+
+        Examples
+        --------
+        >>> run(lambda x, rng: 2 * x, {"x": [1]}, seeds=[7], jobs=1).rows()
+        [{'x': 1, 'seed': 7, 'result': 2}]
+        """
         return [
             {**dict(zip(self.names, scenario, strict=True)), "seed": seed, "result": result}
             for scenario, results in zip(self.scenarios, self.results, strict=True)

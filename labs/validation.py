@@ -27,7 +27,12 @@ def refuse(name: str, requirement: str, value: object) -> ValueError:
     requirement : str
         What the argument must be, completing "must be ...".
     value : object
-        What was given; a long representation is shortened.
+        What was given; a long representation is shortened to 80 characters.
+
+    Returns
+    -------
+    ValueError
+        To be raised.
 
     Examples
     --------
@@ -63,17 +68,33 @@ def numbers(
         The argument's name, for the error.
     value : array_like
         Real numbers of any shape; booleans, strings and complex numbers are refused.
-    least, above, most, below : float
-        Closed and open bounds from below, closed and open bounds from above.
+    least : float
+        Closed bound from below.
+    above : float
+        Open bound from below.
+    most : float
+        Closed bound from above.
+    below : float
+        Open bound from above.
     infinite : bool
         Whether an infinite entry is allowed. NaN never is.
     whole : bool
         Whether every entry must be a whole number.
 
+    Returns
+    -------
+    array
+        A copy, in the shape of ``value``.
+
     Raises
     ------
     ValueError
-        Names the argument and the first offending value.
+        Names the argument and the first offending value; so do all checks below.
+
+    Examples
+    --------
+    >>> numbers("rate", [1, 2], least=0)
+    array([1., 2.])
     """
     requirement = _requirement(least, above, most, below, infinite, whole)
     try:
@@ -95,15 +116,20 @@ def numbers(
     if not infinite:
         ok &= np.isfinite(array)
     if whole:
-        with np.errstate(invalid="ignore"):
-            ok &= array == np.floor(array)
+        ok &= array == np.floor(array)
     if not ok.all():
         raise refuse(name, requirement, value if array.ndim == 0 else array[~ok][0])
     return array
 
 
 def counts(name: str, value: object, *, least: int = 1, most: int = LARGEST_COUNT) -> FloatArray:
-    """Return whole numbers from ``least`` to ``most`` as a float array; see `numbers`."""
+    """Return whole numbers from ``least`` to ``most`` as a float array; see `numbers`.
+
+    Examples
+    --------
+    >>> counts("servers", [1, 2])
+    array([1., 2.])
+    """
     return numbers(name, value, least=least, most=most, whole=True)
 
 
@@ -111,12 +137,25 @@ def amounts(name: str, value: object, *, zero: bool = False) -> FloatArray:
     """Return rates, times or ratios up to 1e30, from 0 where that is allowed, else from 1e-30.
 
     Wide enough for anything physical, and narrow enough that products of a few never overflow.
+
+    Examples
+    --------
+    >>> amounts("rate", 0.5)
+    array(0.5)
     """
     return numbers(name, value, least=0 if zero else LEAST, most=MOST)
 
 
 def number(name: str, value: object, **bounds: Any) -> float:
-    """Return a single real number within bounds; see `numbers`."""
+    """Return a single real number within bounds; see `numbers`.
+
+    Examples
+    --------
+    >>> number("share", 1.5, least=0, most=1)
+    Traceback (most recent call last):
+    ...
+    ValueError: share must be a finite number of at least 0 and of at most 1, got 1.5
+    """
     array = numbers(name, value, **bounds)
     if array.ndim:
         raise refuse(name, "a single number", value)
@@ -124,7 +163,13 @@ def number(name: str, value: object, **bounds: Any) -> float:
 
 
 def count(name: str, value: object, *, least: int = 1, most: int = LARGEST_COUNT) -> int:
-    """Return a single whole number from ``least`` to ``most``; see `numbers`."""
+    """Return a single whole number from ``least`` to ``most``; see `numbers`.
+
+    Examples
+    --------
+    >>> count("servers", 3.0)
+    3
+    """
     array = counts(name, value, least=least, most=most)
     if array.ndim:
         raise refuse(name, "a single whole number", value)
@@ -132,7 +177,13 @@ def count(name: str, value: object, *, least: int = 1, most: int = LARGEST_COUNT
 
 
 def sequence(name: str, value: object, *, size: int | None = None, **bounds: Any) -> FloatArray:
-    """Return a one-dimensional array within bounds, of a given size if one is named."""
+    """Return a one-dimensional array within bounds, of a given size if one is named.
+
+    Examples
+    --------
+    >>> sequence("service", [1, 2], size=2, least=0)
+    array([1., 2.])
+    """
     array = numbers(name, value, **bounds)
     if array.ndim != 1:
         raise refuse(name, "one-dimensional", f"shape {array.shape}")
@@ -142,7 +193,15 @@ def sequence(name: str, value: object, *, size: int | None = None, **bounds: Any
 
 
 def ascending(name: str, value: object) -> FloatArray:
-    """Return a one-dimensional array of times that never decrease, none beyond ± 1e30."""
+    """Return a one-dimensional array of times that never decrease, none beyond ± 1e30.
+
+    Examples
+    --------
+    >>> ascending("arrival", [0, 2, 1])
+    Traceback (most recent call last):
+    ...
+    ValueError: arrival must be in order of time, got '2.0 before 1.0 at index 1'
+    """
     array = sequence(name, value, least=-MOST, most=MOST)
     falls = np.flatnonzero(array[1:] < array[:-1])
     if falls.size:
@@ -154,28 +213,54 @@ def ascending(name: str, value: object) -> FloatArray:
 
 
 def one_of(name: str, value: object, options: tuple[str, ...]) -> str:
-    """Return ``value`` if it is among the options."""
+    """Return ``value`` if it is among the options.
+
+    Examples
+    --------
+    >>> one_of("op", "<", ("<", ">"))
+    '<'
+    """
     if not isinstance(value, str) or value not in options:
         raise refuse(name, "one of " + ", ".join(options), value)
     return value
 
 
 def generator(name: str, value: object) -> np.random.Generator:
-    """Return ``value`` if it is a ``numpy.random.Generator``."""
+    """Return ``value`` if it is a ``numpy.random.Generator``.
+
+    Examples
+    --------
+    >>> generator("rng", 7)
+    Traceback (most recent call last):
+    ...
+    ValueError: rng must be a numpy.random.Generator, got 7
+    """
     if not isinstance(value, np.random.Generator):
         raise refuse(name, "a numpy.random.Generator", value)
     return value
 
 
 def instance(name: str, value: object, kind: type[T]) -> T:
-    """Return ``value`` if it is of the given class."""
+    """Return ``value`` if it is of the given class.
+
+    Examples
+    --------
+    >>> instance("unit", "s", str)
+    's'
+    """
     if not isinstance(value, kind):
         raise refuse(name, f"a {kind.__name__}", value)
     return value
 
 
 def elementwise(function: Callable[..., float], **arguments: FloatArray) -> Real:
-    """Apply a function of plain floats over named arrays; scalars in give a float out."""
+    """Apply a function of plain floats over named arrays; scalars in give a float out.
+
+    Examples
+    --------
+    >>> elementwise(max, a=np.array([1.0, 3.0]), b=np.array(2.0))
+    array([2., 3.])
+    """
     spread = broadcast(**arguments)
     if spread[0].ndim == 0:
         return float(function(*(float(a) for a in spread)))
@@ -184,7 +269,13 @@ def elementwise(function: Callable[..., float], **arguments: FloatArray) -> Real
 
 
 def broadcast(**arguments: FloatArray) -> list[FloatArray]:
-    """Return the named arrays at their common shape, or say which shapes do not fit together."""
+    """Return the named arrays at their common shape, or say which shapes do not fit together.
+
+    Examples
+    --------
+    >>> broadcast(a=np.array([1.0, 3.0]), b=np.array(2.0))
+    [array([1., 3.]), array([2., 2.])]
+    """
     try:
         shape = np.broadcast_shapes(*(array.shape for array in arguments.values()))
     except ValueError:
@@ -194,7 +285,13 @@ def broadcast(**arguments: FloatArray) -> list[FloatArray]:
 
 
 def plain(array: npt.ArrayLike) -> Real:
-    """Return a zero-dimensional array as a float and any other unchanged."""
+    """Return a zero-dimensional array as a float and any other unchanged.
+
+    Examples
+    --------
+    >>> plain(np.array(2)), plain([1, 2])
+    (2.0, array([1., 2.]))
+    """
     array = np.asarray(array, dtype=np.float64)
     return float(array) if array.ndim == 0 else array
 

@@ -34,8 +34,10 @@ class Workload:
     ----------
     arrival : array (n,)
         Arrival times in seconds, never decreasing.
-    prompt, output : array (n,)
-        Lengths in tokens, at least 1.
+    prompt : array (n,) of int
+        Lengths of the prompts in tokens, at least 1.
+    output : array (n,) of int
+        Lengths of the answers in tokens, at least 1.
     blocks : tuple of tuples of int, or None
         Per request the identities of its prompt's prefix blocks, where the log records them:
         equal identities are reusable prefixes.
@@ -76,8 +78,48 @@ class Workload:
         return int(self.arrival.size)
 
 
+@dataclass(frozen=True)
+class PrefixCache:
+    """What an LRU cache of prefix blocks did on the Mooncake conversation trace.
+
+    Attributes
+    ----------
+    capacity : int
+        Blocks of 512 tokens that fit.
+    hit_ratio : float
+        Leading blocks found over all blocks.
+    tokens_cached : float
+        Share of prompt tokens that need no prefill.
+    own_hit : float
+        Share of requests that found more than the one block which all requests begin with.
+    uncached_mean : float
+        Tokens of a prompt left to prefill, mean over requests.
+    uncached_p50 : float
+        Their median.
+    uncached_p90 : float
+        Their 90th percentile.
+    uncached_p99 : float
+        Their 99th percentile.
+
+    Examples
+    --------
+    >>> endless = mooncake_prefix_cache(182_790)
+    >>> round(endless.hit_ratio, 3), round(endless.tokens_cached, 3)
+    (0.366, 0.374)
+    """
+
+    capacity: int
+    hit_ratio: float
+    tokens_cached: float
+    own_hit: float
+    uncached_mean: float
+    uncached_p50: float
+    uncached_p90: float
+    uncached_p99: float
+
+
 def read_azure(path: Path) -> Workload:
-    """Read an Azure LLM inference trace: TIMESTAMP, ContextTokens, GeneratedTokens.
+    r"""Read an Azure LLM inference trace: TIMESTAMP, ContextTokens, GeneratedTokens.
 
     Parameters
     ----------
@@ -98,19 +140,36 @@ def read_azure(path: Path) -> Workload:
     ----------
     Patel et al., "Splitwise: Efficient generative LLM inference using phase splitting",
     ISCA 2024; data under CC-BY-4.0.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     trace = pathlib.Path(folder, "conv.csv")
+    ...     head = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
+    ...     _ = trace.write_text(
+    ...         f"{head}2023-11-16 18:15:46.6805900,374,44\n2023-11-16 18:15:50.9951690,396,109\n"
+    ...     )
+    ...     chat = read_azure(trace)
+    >>> chat.arrival.tolist(), chat.prompt.tolist(), chat.output.tolist()
+    ([0.0, 4.314579], [374, 396], [44, 109])
     """
     return read_csv(path, arrival="TIMESTAMP", prompt="ContextTokens", output="GeneratedTokens")
 
 
 def read_csv(path: Path, arrival: str, prompt: str, output: str) -> Workload:
-    """Read a request log of your own.
+    r"""Read a request log of your own.
 
     Parameters
     ----------
     path : path
         A CSV file with a header line.
-    arrival, prompt, output : str
-        Names of its columns: arrival in seconds or as ISO 8601 timestamps, lengths in tokens.
+    arrival : str
+        Name of its column of arrivals: all in seconds, or all ISO 8601 timestamps.
+    prompt : str
+        Name of its column of prompt lengths, in tokens.
+    output : str
+        Name of its column of answer lengths, in tokens.
 
     Returns
     -------
@@ -121,6 +180,16 @@ def read_csv(path: Path, arrival: str, prompt: str, output: str) -> Workload:
     ------
     ValueError
         Names the file, the line and the reason when a column is missing or a row malformed.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     log = pathlib.Path(folder, "log.csv")
+    ...     _ = log.write_text("when,in,out\n3.5,100,7\n3.0,20,3\n")
+    ...     requests = read_csv(log, arrival="when", prompt="in", output="out")
+    >>> requests.arrival.tolist(), requests.prompt.tolist()
+    ([0.0, 0.5], [20, 100])
     """
 
     def parse(fields: dict[str, str | None]) -> Row:
@@ -133,7 +202,7 @@ def read_csv(path: Path, arrival: str, prompt: str, output: str) -> Workload:
 
 
 def read_mooncake(path: Path) -> Workload:
-    """Read a Mooncake trace: timestamp (ms), input_length, output_length, hash_ids per line.
+    r"""Read a Mooncake trace: timestamp (ms), input_length, output_length, hash_ids per line.
 
     Parameters
     ----------
@@ -154,6 +223,18 @@ def read_mooncake(path: Path) -> Workload:
     ----------
     Qin et al., "Mooncake: Trading more storage for less computation", FAST 2025; data under
     Apache-2.0.
+
+    Examples
+    --------
+    >>> import json, pathlib, tempfile
+    >>> request = {"input_length": 1000, "output_length": 5, "hash_ids": [0, 7]}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     trace = pathlib.Path(folder, "trace.jsonl")
+    ...     lines = [json.dumps({"timestamp": time, **request}) for time in (0, 3000)]
+    ...     _ = trace.write_text("\n".join(lines))
+    ...     twice = read_mooncake(trace)
+    >>> twice.arrival.tolist(), twice.blocks
+    ([0.0, 3.0], ((0, 7), (0, 7)))
     """
 
     def parse(text: str) -> Row:
@@ -241,14 +322,83 @@ def azure_chat_facts() -> dict[str, Any]:
         ``requests``, ``rate``, ``interarrival_cv``, ``correlation`` of prompt and output,
         ``quantiles`` (level and tokens of each), the ``joint`` table and the ``source``.
 
+    References
+    ----------
+    Patel et al., "Splitwise", ISCA 2024; statistics of AzureLLMInferenceTrace_conv, CC-BY-4.0.
+
     Examples
     --------
     >>> azure_chat_facts()["requests"]
     19366
     """
-    text = resources.files("labs").joinpath("azure_chat.json").read_text("utf-8")
-    facts: dict[str, Any] = json.loads(text)
-    return facts
+    return _recorded("azure_chat.json")
+
+
+@cache
+def mooncake_facts() -> dict[str, Any]:
+    """Return the recorded statistics of the Mooncake conversation trace, with their source.
+
+    One hour of requests to a chat service, each prompt cut into prefix blocks of 512 tokens. Every
+    prompt begins with the same block. A prompt found whole still computes its last token.
+
+    Returns
+    -------
+    dict
+        ``requests``, ``rate``, ``blocks`` and ``distinct_blocks``, ``quantiles`` of prompt and
+        output (level and tokens), ``reuse`` (share of blocks ``requested_once``; share of the 1%
+        longest prefills that are ``tail_first_visits``, finding the common block alone in an
+        endless cache; quantiles of the ``seconds`` until a block is requested again, the common
+        one left out), ``lru`` by capacity
+        (see `PrefixCache`), leading blocks found over all blocks by ``policies`` and capacity
+        (those of `labs.caching.hits`, and LRU evicting the end of a prompt before its beginning),
+        and the ``source``.
+
+    References
+    ----------
+    Qin et al., "Mooncake: Trading more storage for less computation", FAST 2025; statistics of
+    conversation_trace of kvcache-ai/Mooncake, Apache-2.0.
+
+    Examples
+    --------
+    >>> mooncake_facts()["requests"], mooncake_facts()["distinct_blocks"]
+    (12031, 182790)
+    """
+    return _recorded("mooncake_conversation.json")
+
+
+def mooncake_prefix_cache(capacity: int) -> PrefixCache:
+    """Return what an LRU prefix cache did on the Mooncake conversation trace.
+
+    Parameters
+    ----------
+    capacity : int
+        Blocks of 512 tokens, one of ``mooncake_facts()["lru"]["capacity"]``; the last of them
+        holds every block of the trace.
+
+    Returns
+    -------
+    PrefixCache
+
+    Raises
+    ------
+    ValueError
+        If nothing is recorded at that capacity.
+
+    References
+    ----------
+    Qin et al., "Mooncake: Trading more storage for less computation", FAST 2025.
+
+    Examples
+    --------
+    >>> mooncake_prefix_cache(10_000).hit_ratio
+    0.211165
+    """
+    capacity = check.count("capacity", capacity)
+    recorded = mooncake_facts()["lru"]
+    if capacity not in recorded["capacity"]:
+        raise check.refuse("capacity", f"one of {recorded['capacity']}", capacity)
+    place = recorded["capacity"].index(capacity)
+    return PrefixCache(**{name: column[place] for name, column in recorded.items()})
 
 
 def poisson(rate: float, n: int, rng: np.random.Generator) -> FloatArray:
@@ -319,6 +469,11 @@ def zipf(objects: int, exponent: float, n: int, rng: np.random.Generator) -> Int
     weight = np.cumsum(np.arange(1, objects + 1, dtype=np.float64) ** -exponent)
     found: IntArray = np.searchsorted(weight, rng.random(n) * weight[-1], side="right")
     return np.minimum(found, objects - 1)
+
+
+def _recorded(name: str) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads(resources.files("labs").joinpath(name).read_text("utf-8"))
+    return facts
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -87,11 +87,10 @@ export function spread(wanted, gaps, low, high) {
     const above = order[rank - 1];
     placed[i] = Math.max(wanted[i], rank ? placed[above] + (gaps[above] + gaps[i]) / 2 : low);
   });
-  let bottom = high;
-  for (const i of order.reverse()) {
-    placed[i] = Math.min(placed[i], bottom);
-    bottom = placed[i] - gaps[i];
-  }
+  order.reverse().forEach((i, rank) => {
+    const below = order[rank - 1];
+    placed[i] = Math.min(placed[i], rank ? placed[below] - (gaps[below] + gaps[i]) / 2 : high);
+  });
   return placed;
 }
 

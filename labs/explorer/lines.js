@@ -243,7 +243,7 @@ function endLabels(stage, box, tracks, names, bars) {
       ? svg("rect", { x: from, y: px(settled[i] - 5), width: SAMPLE - 7, height: 11, fill: `url(#${stage.id}-kind-${i})`, class: `xp-column xp-kind-${i}` })
       : svg("line", { x1: from, x2: from + SAMPLE - 5, y1: px(settled[i]), y2: px(settled[i]), class: "xp-line",
         style: `stroke:var(--xp-${i})`, "stroke-dasharray": DASHES[i] || null });
-    const text = label(from + SAMPLE, settled[i] + 4, "", { class: "xp-series", style: `fill:var(--xp-${i})` });
+    const text = label(from + SAMPLE, settled[i] + 4 - 7 * (rows.length - 1), "", { class: "xp-series", style: `fill:var(--xp-${i})` });
     text.append(...rows.map((row, n) => svg("tspan", { x: from + SAMPLE, dy: n ? 14 : 0 }, row)));
     return [sample, text];
   });

@@ -278,6 +278,7 @@ def test_hashes_of_64_bits_stay_apart() -> None:
     assert caching.hits(near, 1).tolist() == [False] * 4
     assert caching.hit_ratio_curve(near).tolist() == [0.0, 0.5]
     assert caching.prefix_hits([[2**60], [2**60 + 1], [2**60]], 5).tolist() == [0, 0, 1]
+    assert caching.prefix_hits([], 5).dtype.kind == "i"
 
 
 @given(trace=traces, capacity=st.integers(1, 14))

@@ -207,6 +207,78 @@ def test_soft_targets_are_a_softmax_of_the_logits(teacher: digits.Training) -> N
     assert (soft.argmax(axis=1) == teacher.network.predict(x)).all()
 
 
+# A digit never shown
+
+
+def test_a_student_may_never_see_a_digit(teacher: digits.Training) -> None:
+    data = digits.load()
+    seen = digits.distill(teacher.network, (16,), rng(3), 4.0, 1.0, epochs=40)
+    unseen = digits.distill(teacher.network, (16,), rng(3), 4.0, 1.0, epochs=40, without=3)
+    threes = data.test_y == 3
+    # Soft targets alone teach it: the teacher gives other images some probability of being a 3.
+    assert 0.3 < (unseen.network.predict(data.test_x) == 3)[threes].mean() <= 1
+    assert seen.accuracy[-1] > unseen.accuracy[-1] > 0.85
+    # Labels alone cannot: no image of a 3 is among them.
+    labels = digits.distill(teacher.network, (16,), rng(3), 4.0, 0.0, epochs=40, without=3)
+    assert not (labels.network.predict(data.test_x) == 3).any()
+
+
+# Many students side by side
+
+
+def test_a_sweep_is_distilling_one_by_one(teacher: digits.Training) -> None:
+    mixes, seeds, passes = [(1.0, 0.0), (1.0, 0.5), (6.0, 0.9), (20.0, 1.0)], [4, 1], [1, 15, 40]
+    found = digits.sweep(teacher.network, 12, mixes, seeds, passes, labelled=80)
+    assert found.shape == (3, 4, 2)
+    for i, (heat, soft) in enumerate(mixes):
+        for j, seed in enumerate(seeds):
+            one = digits.distill(
+                teacher.network, (12,), rng(seed), heat, soft, epochs=40, labelled=80
+            )
+            expected = one.accuracy[np.array(passes) - 1]
+            # An image on the border may fall either way by rounding.
+            assert found[:, i, j] == pytest.approx(expected, abs=0.003)
+
+
+def test_a_sweep_of_labels_alone_does_not_know_the_teacher(teacher: digits.Training) -> None:
+    other = digits.teach((5,), rng(), epochs=1).network
+    found = [digits.sweep(t, 8, [(3.0, 0.0)], [0, 1], [20]) for t in (teacher.network, other)]
+    assert found[0].tolist() == found[1].tolist()
+
+
+# Paired losses
+
+
+@pytest.mark.parametrize(("b", "c", "n"), [(8, 0, 100), (30, 12, 500), (3, 3, 50), (0, 0, 20)])
+def test_a_paired_loss_is_agresti_and_mins(b: int, c: int, n: int) -> None:
+    truth = np.zeros(n, int)
+    teacher, student = truth.copy(), truth.copy()
+    student[:b], teacher[b : b + c] = 1, 2
+    found = digits.paired_loss(truth, teacher, student, level=0.9)
+    assert (found.only_teacher, found.only_student) == (b, c)
+    assert found.loss == pytest.approx((b - c) / n)
+    # Their formula as printed: Wald's with half an observation more in each of the four cells.
+    m, x, y = n + 2, b + 0.5, c + 0.5
+    half = stats.norm.ppf(0.95) * math.sqrt(x + y - (x - y) ** 2 / m) / m
+    assert (found.low, found.high) == pytest.approx(((x - y) / m - half, (x - y) / m + half))
+    expected = stats.binomtest(b, b + c).pvalue if b + c else 1
+    assert found.p_value == pytest.approx(expected)
+
+
+def test_a_paired_interval_holds_the_true_loss_as_often_as_it_says() -> None:
+    chance, truth = rng(5), np.zeros(300, int)
+    lost, won = 0.04, 0.015
+    held = 0
+    for _ in range(2000):
+        draw = chance.random(truth.size)
+        student, teacher = (draw < lost).astype(int), (draw > 1 - won).astype(int)
+        found = digits.paired_loss(truth, teacher, student)
+        held += found.low <= lost - won <= found.high
+    low, high = stats.binomtest(held, 2000).proportion_ci(0.999)
+    assert low < 0.96
+    assert high > 0.94
+
+
 # Bad input
 
 NAN = math.nan
@@ -240,6 +312,22 @@ X = np.zeros((2, 3))
         (lambda: digits.distill(FEW, (8,), rng(), NAN), "temperature", "nan"),
         (lambda: digits.distill(FEW, (8,), rng(), 2.0, 1.5), "soft_weight", "1.5"),
         (lambda: digits.distill(FEW, (8,), rng(), labelled=-1), "labelled", "-1"),
+        (lambda: digits.distill(FEW, (8,), rng(), without=10), "without", "10"),
+        (lambda: digits.sweep(3, 8, [(1, 0)], [0]), "teacher", "3"),
+        (lambda: digits.sweep(FEW, 0, [(1, 0)], [0]), "width", "0"),
+        (lambda: digits.sweep(FEW, 8, [], [0]), "mixes", "[]"),
+        (lambda: digits.sweep(FEW, 8, [(1, 0, 0)], [0]), "mixes", "[(1, 0, 0)]"),
+        (lambda: digits.sweep(FEW, 8, [(0.0, 0)], [0]), "mixes temperature", "0.0"),
+        (lambda: digits.sweep(FEW, 8, [(1.0, 1.5)], [0]), "mixes soft_weight", "1.5"),
+        (lambda: digits.sweep(FEW, 8, [(1, 0)], []), "seeds", "[]"),
+        (lambda: digits.sweep(FEW, 8, [(1, 0)], [-1]), "seeds", "-1"),
+        (lambda: digits.sweep(FEW, 8, [(1, 0)], [0], []), "passes", "[]"),
+        (lambda: digits.sweep(FEW, 8, [(1, 0)], [0], [5, 5]), "passes", "[5, 5]"),
+        (lambda: digits.sweep(FEW, 8, [(1, 0)], [0], labelled=128), "labelled", "128"),
+        (lambda: digits.paired_loss([], [], []), "labels", "[]"),
+        (lambda: digits.paired_loss([1, 2], [1], [1, 2]), "teacher", "length 1"),
+        (lambda: digits.paired_loss([1, 2], [1, 2], [1.5, 2]), "student", "1.5"),
+        (lambda: digits.paired_loss([1], [1], [1], level=1.0), "level", "1.0"),
         (lambda: digits.soft_targets(3, X, 1), "network", "3"),
         (lambda: digits.soft_targets(SMALL, X, 0), "temperature", "0"),
         (lambda: digits.soft_targets(SMALL, np.zeros((2, 4)), 1), "x", "(2, 4)"),

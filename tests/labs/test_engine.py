@@ -1,6 +1,7 @@
 """The engine against a naive simulator of the same rules, and the rules one at a time."""
 
 import math
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -337,6 +338,13 @@ def test_serve_chat_takes_the_step_as_a_dictionary() -> None:
     assert serve_chat(1.0, 50, 1, STEP) != serve_chat(1.0, 50, 2, STEP)
 
 
+def test_an_engine_and_a_chat_service_have_the_same_defaults() -> None:
+    engine = Engine(STEP, 256, kv_tokens=None, policy="mixed", max_prefill=None, token_budget=512)
+    assert Engine(STEP) == engine
+    for name in ("max_batch", "kv_tokens", "policy", "token_budget"):
+        assert signature(serve_chat).parameters[name].default == getattr(engine, name)
+
+
 # Bad input
 
 
@@ -357,6 +365,7 @@ def test_serve_chat_takes_the_step_as_a_dictionary() -> None:
         (lambda: Engine(STEP, token_budget=0.5), "token_budget", "0.5"),
         (lambda: Engine(STEP).run([1, 2]), "workload", "[1, 2]"),
         (lambda: run(Engine(ONE)).tbt_quantile(1.5), "p", "1.5"),
+        (lambda: run(Engine(ONE)).tbt_quantile(-0.1), "p", "-0.1"),
         (lambda: run(Engine(ONE)).tbt_quantile(math.nan), "p", "nan"),
         (lambda: serve_chat(0, 10, 1, STEP), "rate", "0"),
         (lambda: serve_chat(1, 1, 1, STEP), "requests", "1"),

@@ -1,6 +1,7 @@
 """Records replay to the same verdict anywhere, and say what changed where they do not."""
 
 import copy
+import functools
 import json
 import math
 import os
@@ -476,6 +477,15 @@ def test_bad_input_is_named(call: Any, argument: str, shown: str) -> None:
     with pytest.raises(ValueError, match=rf"\b{argument}\b") as problem:
         call()
     assert shown in str(problem.value)
+
+
+def test_a_gate_on_a_function_that_goes_by_anothers_name_is_refused() -> None:
+    @functools.wraps(queueing.mm1)
+    def kinder(**arguments: float) -> float:
+        return 0.0
+
+    with pytest.raises(ValueError, match=r"^value must be a number or a public function of labs"):
+        decide(kinder, RULE, arrival_rate=1, service_rate=2)
 
 
 @pytest.mark.parametrize("function", [queueing.mmck, simulation.mean_interval, workload.zipf])

@@ -268,6 +268,7 @@ add(
     output=column,
 )
 add(workload.azure_chat, n=st.integers(0, 50), rate=number, rng=fresh())
+add(workload.mooncake_prefix_cache, capacity=st.sampled_from([1000, 10_000]))
 add(workload.poisson, rate=number, n=st.integers(0, 50), rng=fresh())
 add(workload.zipf, objects=st.integers(1, 50), exponent=st.floats(0, 3), n=small, rng=fresh())
 
@@ -405,6 +406,17 @@ add(
     epochs=small,
     labelled=few,
 )
+add(
+    digits.sweep,
+    teacher=st.just(TINY),
+    width=st.sampled_from([2, 3]),
+    mixes=st.just([(1.0, 0.0), (4.0, 0.9)]),
+    seeds=st.just([1, 2]),
+    passes=st.just([1, 3]),
+    labelled=few,
+)
+classes = st.lists(st.integers(0, 9), min_size=6, max_size=6)
+add(digits.paired_loss, signed=True, labels=classes, teacher=classes, student=classes, level=chance)
 images = st.just(np.full((2, 64), 0.5))
 add(digits.soft_targets, network=st.just(TINY), x=images, temperature=temperature)
 add(digits.Network, signed=True, weights=st.just(TINY.weights), biases=st.just(TINY.biases))
@@ -516,6 +528,19 @@ add(
     servers=servers,
     priority=st.none() | several(0, 3),
     deadline=st.none() | several(0, 30),
+)
+add(
+    scheduling.serve_tenants,
+    rate=number,
+    requests=st.integers(20, 40),
+    seed=small,
+    token_time=st.floats(1e-6, 1e-3),
+    slack=small,
+    servers=small,
+    tenants=small,
+    exponent=st.floats(0, 2),
+    prefix=st.integers(0, 3000),
+    room=small,
 )
 add(
     scheduling.place,
@@ -784,6 +809,7 @@ RESULTS_AND_FACTS = {
     "azure_chat_facts",
     "code_version",
     "environment",
+    "mooncake_facts",
     "measure",  # takes seconds a call: test_hardware.py asks it what it refuses
 }
 

@@ -188,7 +188,7 @@ def test_the_largest_batch_fits_and_one_more_does_not(
     assert hardware.largest_batch(model, device, 2 * context, dtype, count) <= most / 2
 
 
-@given(st.integers(1, 60), st.integers(0, 4000))
+@given(st.integers(1, 600), st.integers(0, 900))
 def test_a_step_costs_the_cache_and_the_larger_of_weights_and_arithmetic(
     batch: int, context: int
 ) -> None:
@@ -200,7 +200,8 @@ def test_a_step_costs_the_cache_and_the_larger_of_weights_and_arithmetic(
     assert step == pytest.approx(cache + max(weights, arithmetic), rel=1e-12)
     more = hardware.decode_step(model, device, batch + 1, context, "bf16")
     assert more >= step
-    assert more / (batch + 1) < step / batch
+    assert more / (batch + 1) <= step / batch * (1 + 1e-12)
+    assert (arithmetic > weights) == (batch > hardware.ridge_point(device, "bf16"))
     half = hardware.decode_step(model, device, batch, context, "bf16", devices=2)
     assert half == pytest.approx(step / 2)
 
@@ -213,6 +214,13 @@ def test_prefill_waits_for_memory_below_the_ridge_and_for_arithmetic_above() -> 
     assert long == pytest.approx(10 * alone)
     fp8 = hardware.prefill_time("Llama-2-7B", "H100", 10 * ridge, "fp8")
     assert fp8 == pytest.approx(long / 2, rel=1e-3)
+
+
+def test_a_prompt_whose_cache_does_not_fit_beside_the_weights_is_refused() -> None:
+    room = hardware.largest_batch("Llama-2-7B", "A100-80", 1, "bf16")
+    assert hardware.prefill_time("Llama-2-7B", "A100-80", room, "bf16") > 0
+    with pytest.raises(ValueError, match="devices must be enough"):
+        hardware.prefill_time("Llama-2-7B", "A100-80", room + 1, "bf16")
 
 
 # This machine
@@ -233,6 +241,18 @@ def test_the_present_machine_is_measured_with_honest_intervals() -> None:
         machine.ridge_point("fp8")
 
 
+def test_the_work_that_is_timed_is_the_work_that_is_counted() -> None:
+    for (kind, _, size), (work, amount) in hardware._cases().items():
+        work()
+        if kind == "copy":
+            target, source = work.args
+            assert (target == source).all()
+            assert amount == target.nbytes + source.nbytes
+        else:
+            assert (work.keywords["out"] == size).all()
+            assert amount == size**2 * 2 * size
+
+
 def test_the_ridge_of_a_machine_is_its_best_product_over_its_largest_copy() -> None:
     def rate(size: int, value: float, dtype: str = "fp32") -> hardware.Rate:
         return hardware.Rate(dtype, size, hardware.QuantileInterval(value, value, value, 0.95))
@@ -242,6 +262,11 @@ def test_the_ridge_of_a_machine_is_its_best_product_over_its_largest_copy() -> N
         matmul=(rate(4, 500.0), rate(16, 2000.0), rate(64, 800.0), rate(16, 9e9, "fp64")),
     )
     assert machine.ridge_point("fp32") == 20.0
+
+
+def test_a_type_takes_the_bits_in_its_name() -> None:
+    for dtype, size in hardware.BYTES.items():
+        assert 8 * size == float(dtype.strip("bfpint")), dtype
 
 
 @pytest.mark.parametrize(
@@ -267,7 +292,16 @@ def test_the_ridge_of_a_machine_is_its_best_product_over_its_largest_copy() -> N
         (lambda: hardware.Device("mine", {}, 1, 1, -1, "x"), "price"),
         (lambda: hardware.Device(3, {}, 1, 1, 1, "x"), "name"),
         (lambda: hardware.Model("mine", 0, 1, 1, 1, "x"), "layers"),
+        (lambda: hardware.Device("mine", {"bf16": 1e31}, 1, 1, 1, "x"), "flops"),
+        (lambda: hardware.Device("mine", {}, 1e31, 1, 1, "x"), "bandwidth"),
+        (lambda: hardware.Device("mine", {}, 1, 0, 1, "x"), "memory"),
+        (lambda: hardware.Device("mine", {}, 1, 1, 1e31, "x"), "price"),
+        (lambda: hardware.Device("mine", {}, 1, 1, 1, None), "source"),
+        (lambda: hardware.Model("mine", 1, 10**7, 1, 1, "x"), "kv_heads"),
+        (lambda: hardware.Model("mine", 1, 1, 0.5, 1, "x"), "head_dim"),
         (lambda: hardware.Model("mine", 1, 1, 1, 0, "x"), "parameters"),
+        (lambda: hardware.Model("mine", 1, 1, 1, 1e31, "x"), "parameters"),
+        (lambda: hardware.Model("mine", 1, 1, 1, 1, None), "source"),
     ],
 )
 def test_bad_input_is_named(call: Any, argument: str) -> None:

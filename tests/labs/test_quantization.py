@@ -526,6 +526,16 @@ def test_a_clip_in_numbers_cuts_there(symmetric: bool) -> None:
     assert wide.scale == pytest.approx(1000 / 127 if symmetric else 14 / 255, rel=1e-6)
 
 
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_the_least_clip_is_the_least_whose_finest_grid_has_a_normal_scale(symmetric: bool) -> None:
+    normal = float(np.finfo(np.float32).tiny)
+    least = normal * 2**16
+    scale = q.quantize([1.0], 16, symmetric=symmetric, clip=least).scale
+    assert normal <= scale < 2.01 * normal
+    with pytest.raises(ValueError, match=r"^clip must be"):
+        q.quantize([1.0], 16, clip=least * (1 - 1e-9))
+
+
 def test_int4_in_known_numbers() -> None:
     # absmax 7 over 7 steps: the scale is 1; halves go to even.
     found = q.quantize([-7.0, -2.5, 0.5, 1.5, 3.5, 6.6], bits=4)

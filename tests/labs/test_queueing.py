@@ -141,6 +141,11 @@ def test_no_room_to_wait_is_erlang_b(load: float, servers: int) -> None:
     assert queue.mean_sojourn == 1
 
 
+def test_at_endless_load_an_admitted_request_waits_only_where_there_is_room_to() -> None:
+    assert queueing.mmck(1e30, 1e-30, 1, 1).prob_wait == 0
+    assert queueing.mmck(1e30, 1e-30, 1, 2).prob_wait == 1
+
+
 def test_a_large_full_system_blocks_what_it_cannot_serve() -> None:
     queue = queueing.mmck(2000, 1, 1000, 100_000)
     assert queue.utilization == pytest.approx(1, rel=1e-12)
@@ -351,6 +356,14 @@ def test_the_sojourn_quantile_where_wait_and_service_decay_alike(
         assert sojourn_tail(time, rate, 1, servers) == pytest.approx(1 - p, rel=1e-6)
 
 
+def test_the_earliest_to_leave_are_those_who_need_not_wait() -> None:
+    # P(T ≤ t) → (1 - C) μ t as t → 0, however little that is beside a service time.
+    queue = queueing.mmc(1.5, 1.0, 3)
+    for p in (1e-6, 1e-9, 1e-11):
+        early = p / (1 - queue.prob_wait)
+        assert queue.sojourn_quantile(p) == pytest.approx(early, rel=1e-5 + 1e-15 / p)
+
+
 def test_quantiles_cover_their_share_of_a_simulation() -> None:
     rng = np.random.default_rng(5)
     arrival = workload.poisson(4.0, 400_000, rng)
@@ -491,6 +504,23 @@ def test_a_limited_batch_server_solves_its_chain(most: int, load: float) -> None
     assert server.busy == pytest.approx(busy, rel=1e-8)
 
 
+@pytest.mark.parametrize(
+    ("rate", "setup", "most"),
+    [
+        pytest.param(0.93, 0.0, 4, id="long lines behind small batches"),
+        pytest.param(0.7, 100.0, 300, id="hundreds of arrivals a batch"),
+    ],
+)
+def test_a_limited_batch_server_solves_its_chain_at_the_extremes(
+    rate: float, setup: float, most: int
+) -> None:
+    server = queueing.batch_server(rate, 1.0, setup, most)
+    latency, batch, busy = markov.batch_server(rate, 1.0, setup, most, states=700)
+    assert server.mean_latency == pytest.approx(latency, rel=1e-7)
+    assert server.mean_batch == pytest.approx(batch, rel=1e-7)
+    assert server.busy == pytest.approx(busy, rel=1e-7)
+
+
 @given(
     most=st.integers(1, 130),
     load=st.floats(0.01, 0.75),
@@ -606,6 +636,25 @@ def test_a_saturated_batch_server_is_infinite(most: int | None) -> None:
         assert server.latency_bound == (math.inf if most is None else None)
 
 
+@pytest.mark.parametrize(
+    ("most", "short"),
+    [(most, short) for most in (1, 4, 300) for short in (1e-6, 1e-7, 1e-9, 1e-12, 2e-15)]
+    + [(None, 1e-9)],
+)
+def test_a_breath_from_saturation_a_batch_server_refuses_rather_than_guess(
+    most: int | None, short: float
+) -> None:
+    full = 1.0 if most is None else most / (most + 1.0)
+    with pytest.raises(ValueError, match=r"arrival_rate.* must be clear of saturation"):
+        queueing.batch_server((1 - short) * full, 1.0, 1.0, most)
+
+
+def test_a_large_limit_is_refused_only_where_the_load_can_fill_it() -> None:
+    assert queueing.batch_server(10.0, 1e-3, 0.01, 2000).mean_batch < 2
+    with pytest.raises(ValueError, match=r"^max_batch must be at most 1024 .*, got 2000"):
+        queueing.batch_server(900.0, 1e-3, 0.1, 2000)
+
+
 # Measured batch times
 
 
@@ -632,12 +681,15 @@ def test_least_squares_leaves_residuals_without_mean_or_trend() -> None:
     assert line.r_squared == pytest.approx(1 - residual.var() / times.var(), rel=1e-12)
 
 
-def test_the_v100_fit_of_inoue_is_found_again() -> None:
-    # content.md: V100 fit α = 0.1438, τ₀ = 1.8874 ms.
-    v100 = RESNET50["V100"]
-    line = queueing.fit_batch_time(v100.sizes, 1000 * v100.times)
-    assert line.per_item == pytest.approx(0.1438, abs=5e-5)
-    assert line.setup == pytest.approx(1.8874, abs=5e-5)
+@pytest.mark.parametrize(
+    ("card", "per_item", "setup"), [("V100", 0.1438, 1.8874), ("P4", 0.5833, 1.4284)]
+)
+def test_the_fits_of_inoue_are_found_again(card: str, per_item: float, setup: float) -> None:
+    # Inoue (2021): α and τ₀ in ms, to four decimals.
+    measured = RESNET50[card]
+    line = queueing.fit_batch_time(measured.sizes, 1000 * measured.times)
+    assert line.per_item == pytest.approx(per_item, abs=5e-5)
+    assert line.setup == pytest.approx(setup, abs=5e-5)
 
 
 # Where there is no steady state, and at the ends of what floats hold

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -207,6 +208,7 @@ def test_scale_does_not_matter_until_weights_near_what_is_added() -> None:
         (lambda: safety.canary_size(0.1, 0.2, 1), "power"),
         (lambda: safety.canary_size(0.1, 0.2, 0.05, 0.05), "power"),
         (lambda: safety.canary_size(0.1, 0.2, 0.8, 0), "level"),
+        (lambda: safety.canary_size(0.1, 0.2, 0.8, 1), "level"),
         (lambda: safety.sequential_test([], []), "control"),
         (lambda: safety.sequential_test([0, 2], [0, 1]), "control"),
         (lambda: safety.sequential_test([0, 1], [0.5, 1]), "candidate"),
@@ -221,5 +223,6 @@ def test_scale_does_not_matter_until_weights_near_what_is_added() -> None:
     ],
 )
 def test_bad_input_is_named(call: Any, argument: str) -> None:
-    with pytest.raises(ValueError, match=rf"^{argument} must be"):
+    silent = warnings.catch_warnings(action="error")
+    with silent, pytest.raises(ValueError, match=rf"^{argument} must be"):
         call()

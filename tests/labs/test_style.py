@@ -202,13 +202,21 @@ def test_show_closes_the_figure() -> None:
     assert plt.get_fignums() == before
 
 
-def test_figure_leaves_matplotlib_as_it_was() -> None:
-    before = plt.rcParams.copy()
+def test_figure_takes_its_size_and_what_subplots_takes() -> None:
     fig, axes = style.figure(width=5, height=2, ncols=2, sharey=True)
     assert fig.get_size_inches().tolist() == [5, 2]
     assert len(axes) == 2
     plt.close(fig)
-    assert plt.rcParams == before
+
+
+def test_figure_makes_the_style_the_default_whatever_was_before() -> None:
+    plt.close(style.figure()[0])
+    settled = plt.rcParams.copy()
+    plt.rcdefaults()
+    plt.close(style.figure()[0])
+    assert plt.rcParams["axes.prop_cycle"] == settled["axes.prop_cycle"]
+    assert plt.rcParams["axes.spines.top"] is False
+    assert plt.rcParams["figure.facecolor"] == "none"
 
 
 def test_a_picture_prints_its_description() -> None:

@@ -1,13 +1,16 @@
 """A sweep gives the same numbers in a row, in processes, and on a cluster that loses a worker."""
 
+import io
 import itertools
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pytest
 
@@ -54,6 +57,20 @@ def test_rows_are_records_of_scenario_seed_and_result() -> None:
 def test_processes_give_the_same_numbers(jobs: int | None) -> None:
     found = sweep.run(noisy_wait(), GRID, SEEDS, jobs=jobs, progress=False)
     assert [list(row) for row in found.results] == by_hand()
+
+
+def test_all_cores_work_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    class Watched(joblib.Parallel):  # type: ignore[misc]
+        def __init__(self, n_jobs: int, **options: Any) -> None:
+            asked.append(joblib.effective_n_jobs(n_jobs))
+            super().__init__(n_jobs=1, **options)
+
+    monkeypatch.setattr(joblib, "Parallel", Watched)
+    for jobs in (None, 3):
+        sweep.run(lambda a, rng: a, {"a": [1]}, [1], jobs=jobs, progress=False)
+    assert asked == [joblib.cpu_count(), 3]
 
 
 def test_a_configuration_around_the_call_decides_where_it_runs() -> None:
@@ -129,6 +146,14 @@ def test_a_cluster_that_loses_a_worker_midway_gives_the_same_numbers(tmp_path: P
     assert os.getpid() not in workers
     alone = sweep.run(inner, GRID, seeds, jobs=1, progress=False)
     assert found.results == alone.results
+
+
+def test_the_bar_is_seen_as_it_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = io.BytesIO()
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(seen))
+    shown: list[bytes] = []
+    sweep.run(lambda a, rng: shown.append(seen.getvalue()), {"a": [1, 2, 3]}, [1], 1, True)
+    assert shown[-1].endswith(b"/3")
 
 
 def test_the_bar_is_drawn_only_when_asked_or_on_a_terminal(

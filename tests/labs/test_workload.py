@@ -76,6 +76,68 @@ def test_recorded_facts_recompute_from_the_trace(azure_trace: Path) -> None:
     assert trace_facts.as_json(trace_facts.facts(azure_trace)) == recorded
 
 
+# traces/README.md: LRU hit ratio of leading blocks by capacity, computed independently of labs.
+HIT_RATIO = {1000: 0.0445, 5000: 0.1104, 10_000: 0.2112, 30_000: 0.3257, 50_000: 0.3546} | {
+    100_000: 0.3637,
+    182_790: 0.3664,
+}
+
+
+def test_recorded_caches_are_those_of_the_conversation_trace() -> None:
+    facts = workload.mooncake_facts()
+    assert (facts["requests"], facts["blocks"], facts["distinct_blocks"]) == (
+        12_031,
+        288_500,
+        182_790,
+    )
+    for capacity, hit_ratio in HIT_RATIO.items():
+        found = workload.mooncake_prefix_cache(capacity)
+        assert found.capacity == capacity
+        assert found.hit_ratio == pytest.approx(hit_ratio, abs=5e-5)
+        lru = facts["policies"]["lru"]
+        if capacity in facts["policies"]["capacity"]:
+            assert lru[facts["policies"]["capacity"].index(capacity)] == found.hit_ratio
+
+
+def test_recorded_caches_obey_the_laws_of_lru() -> None:
+    facts = workload.mooncake_facts()
+    columns = {name: np.array(column) for name, column in facts["lru"].items()}
+    assert 24 <= columns["capacity"].size <= 32
+    assert columns["capacity"][-1] == facts["distinct_blocks"]
+    # A larger LRU cache holds what a smaller one does: it finds no less, and leaves no more.
+    for name, column in columns.items():
+        steps = np.diff(column)
+        assert (steps <= 0).all() if name.startswith("uncached") else (steps >= 0).all(), name
+    mean = columns["uncached_mean"] * facts["requests"] / facts["prompt_tokens"]
+    assert mean == pytest.approx(1 - columns["tokens_cached"], abs=1e-5)
+    # Endless, it misses each block once: the rest of a prompt's blocks lead up to no miss.
+    distinct = facts["distinct_blocks"] / facts["blocks"]
+    assert columns["hit_ratio"][-1] == pytest.approx(1 - distinct, abs=1e-6)
+    policies = facts["policies"]
+    best = np.array(policies["belady"])
+    for policy in set(policies) - {"capacity"}:
+        assert (np.array(policies[policy]) <= best).all(), policy
+    seconds = np.array(facts["reuse"]["seconds"]["seconds"])
+    assert (np.diff(seconds) >= 0).all()
+    assert seconds[-1] <= facts["duration_s"]
+
+
+def test_a_capacity_not_recorded_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"capacity must be one of .* got 1234"):
+        workload.mooncake_prefix_cache(1234)
+
+
+def test_the_conversation_trace_is_cited_with_its_licence() -> None:
+    source = workload.mooncake_facts()["source"]
+    for part in ("kvcache-ai/Mooncake", "Apache-2.0", "FAST 2025"):
+        assert part in source
+
+
+def test_recorded_caches_recompute_from_the_trace(mooncake_trace: Path) -> None:
+    recorded = (REPOSITORY / "labs" / "mooncake_conversation.json").read_text("utf-8")
+    assert trace_facts.as_json(trace_facts.mooncake_facts(mooncake_trace)) == recorded
+
+
 # Drawn chat against the facts, without the trace
 
 
