@@ -178,13 +178,13 @@ def batching_knee(answer: object, sizes: FloatArray, seconds: FloatArray, share:
     slope, setup = line.per_item, line.setup
     if slope <= 0 or setup <= 0:
         raise check.refuse("seconds", "on a line that rises from above 0", seconds.tolist())
-    exact = share / (1 - share) * setup / slope
-    expected = math.ceil(exact - 1e-6)
+    odds = share / (1 - share)
+    expected = _whole(odds * setup / slope)
     mistakes = {
         "rounded down, the batch falls just short of the share: round up": expected - 1,
-        "that is where setup and work are equal, half of peak throughput": math.ceil(setup / slope),
-        "share / (1 - share) is wanted, not share alone": math.ceil(share * setup / slope),
-        "slope and intercept are swapped": math.ceil(share / (1 - share) * slope / setup),
+        "that is where setup and work are equal, half of peak throughput": _whole(setup / slope),
+        "share / (1 - share) is wanted, not share alone": _whole(share * setup / slope),
+        "slope and intercept are swapped": _whole(odds * slope / setup),
     }
     return number(answer, expected, "in a batch", tolerance=0, mistakes=mistakes)
 
@@ -293,6 +293,11 @@ def batching_budget(
         "that holds it too, but a larger budget that holds it prefills faster": min(inside),
     }
     return number(answer, max(inside), "tokens", tolerance=0, mistakes=mistakes)
+
+
+def _whole(exact: float) -> int:
+    """Round up, but not what is above a whole number by rounding alone."""
+    return math.ceil(exact - 1e-6)
 
 
 def _slips(expected: float) -> dict[str, float]:

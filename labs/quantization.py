@@ -388,6 +388,12 @@ def quantize(
     ValueError
         If an argument is out of range, or both ``axis`` and ``group`` are given.
 
+    References
+    ----------
+    Nagel et al., "A white paper on neural network quantization", arXiv:2106.08295 (2021), §2;
+    Wu et al., "Integer quantization for deep learning inference", arXiv:2004.09602 (2020), for
+    clipping at a percentile.
+
     Examples
     --------
     >>> w = np.array([[0.1, -0.2], [10.0, 5.0]])

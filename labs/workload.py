@@ -457,6 +457,10 @@ def zipf(objects: int, exponent: float, n: int, rng: np.random.Generator) -> Int
     ValueError
         If an argument is out of range.
 
+    References
+    ----------
+    Breslau et al., "Web caching and Zipf-like distributions", INFOCOM 1999.
+
     Examples
     --------
     >>> zipf(5, 1.0, 8, np.random.default_rng(3)).tolist()

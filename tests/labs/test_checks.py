@@ -124,6 +124,32 @@ def test_each_mistake_about_the_knee_is_named() -> None:
         assert diagnosis in knee(answer).message, answer
 
 
+@pytest.mark.parametrize(("share", "swapped"), [(0.8, 20), (0.9, 45)])
+def test_a_swap_is_named_where_an_item_costs_more_than_the_setup(
+    share: float, swapped: int
+) -> None:
+    # 5 s an item and 1 s of setup; 0.8 / 0.2 is a little above 4 in floating point.
+    verdict = checks.batching_knee(swapped, [1, 2, 4], [6.0, 11.0, 21.0], share)
+    assert "swapped" in verdict.message
+
+
+def test_only_a_fraction_has_a_complement() -> None:
+    assert "one too many" in checks.number(1.0, 0.0).message
+    assert "complement" not in checks.number(-0.5, 1.5).message
+
+
+def test_one_percent_is_near_enough_and_two_are_not() -> None:
+    assert checks.number(1.0099, 1.0)
+    assert not checks.number(1.0102, 1.0)
+    assert not checks.number(1.0001, 1.0, tolerance=0)
+
+
+def test_where_nothing_is_expected_what_rounding_leaves_of_it_passes() -> None:
+    assert checks.number(1e-13, 0.0)
+    assert not checks.number(1e-9, 0.0)
+    assert not checks.number(1e-13, 0.0, tolerance=0)
+
+
 def test_each_mistake_about_the_rate_is_named() -> None:
     for answer, diagnosis in (
         (1 / PER_ITEM, "steady state"),
@@ -300,6 +326,9 @@ def test_any_number_gets_a_sentence(answer: float) -> None:
         (lambda: checks.batching_highest_rate(1, 0, 1, 9), "per_item", "0"),
         (lambda: checks.batching_highest_rate(1, 1, -1, 9), "setup", "-1"),
         (lambda: checks.batching_highest_rate(1, 1, 1, 2), "latency", "2"),
+        (lambda: checks.batching_highest_rate(1, 1, 1, 2001), "latency", "2001"),
+        (lambda: checks.batching_highest_rate(1, 1e27, 1, 1e28), "per_item", "1e+27"),
+        (lambda: checks.batching_highest_rate(1, 1, 1e27, 1e28), "setup", "1e+27"),
         (lambda: checks.batching_budget(1, [0], 1, REQUESTS, STEP, 9), "budgets", "0"),
         (lambda: checks.batching_budget(1, [1.5], 1, REQUESTS, STEP, 9), "budgets", "1.5"),
         (lambda: checks.batching_budget(1, [], 1, REQUESTS, STEP, 9), "budgets", "0"),
