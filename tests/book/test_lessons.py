@@ -55,6 +55,16 @@ def test_a_lesson_takes_a_quarter_of_an_hour_or_a_little_more(lesson: Path) -> N
 
 
 @every_lesson
+def test_code_that_shows_fits_a_phone_held_sideways(lesson: Path) -> None:
+    text = lesson.read_text("utf-8")
+    for options, code in re.findall(
+        r"^```\{code-cell\}[^\n]*\n((?::[^\n]*\n)*)(.*?)^```$", text, re.M | re.S
+    ):
+        if "remove-cell" not in options and "hide-input" not in options:
+            assert [line for line in code.splitlines() if len(line) > 80] == []
+
+
+@every_lesson
 def test_a_lesson_asks_before_it_tells(lesson: Path) -> None:
     assert len(re.findall(r"^:{3,}\{predict\}", lesson.read_text("utf-8"), re.M)) >= 2
 
