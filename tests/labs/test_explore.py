@@ -4,12 +4,12 @@ import json
 import re
 import subprocess
 import sys
+from importlib import resources
 
 import numpy as np
 import pytest
 
 from labs.explore import (
-    MAX_BYTES,
     Choice,
     Panel,
     Point,
@@ -18,11 +18,11 @@ from labs.explore import (
     Scene,
     Slider,
     Span,
-    format_value,
     heatmap,
     lines,
     timeline,
 )
+from labs.explore_widget import MAX_BYTES
 
 SPEED = Slider("speed", [1, 2, 4, 8], "Speed", "km/h", start=4)
 WAY = Slider("way", [1.5, 3.0, 6.0], "Way", "km")
@@ -123,12 +123,6 @@ def test_a_choice_is_called_by_its_options():
     assert figure.spec["sliders"][1]["texts"] is None
 
 
-def test_a_choice_starts_at_its_first_option_unless_told():
-    assert Choice("means", ["a", "b"], "Means").home == "a"
-    with pytest.raises(ValueError, match="choice 'means' must be set to an option, got 'c'"):
-        trip().read(means="c")
-
-
 def test_a_timeline_is_computed_for_every_option():
     asked = []
 
@@ -142,9 +136,8 @@ def test_a_timeline_is_computed_for_every_option():
 
 
 def test_points_and_moving_rules_ship_with_the_panel():
-    panel = Panel(
-        "means", "hours", points=[Point("hours", "pace", "here")], rules=[Rule("pace", "limit")]
-    )
+    points, rules = [Point("hours", "pace", "here")], [Rule("pace", "limit")]
+    panel = Panel("hours", "hours", points=points, rules=rules)
     described = trip(panels=[panel]).spec["panels"][0]
     assert described["points"] == ({"x": "hours", "y": "pace", "label": "here"},)
     assert described["rules"][0]["value"] == "pace"
@@ -166,6 +159,12 @@ def test_the_sentence_names_the_setting_with_units():
     assert walk().spec["initial"] == walk().summary()
 
 
+def test_axes_and_colours_end_where_they_are_told_to():
+    panel = walk(panels=[Panel("speed", "hours", y_range=(0, 2))]).spec["panels"][0]
+    assert (panel["x_range"], panel["y_range"]) == (None, (0, 2))
+    assert shades(shown_range=(0.1, 3), log=True).spec["shown_range"] == (0.1, 3)
+
+
 def test_infinite_and_missing_values_are_said():
     figure = walk(
         compute=lambda speed, way: {
@@ -174,32 +173,6 @@ def test_infinite_and_missing_values_are_said():
     )
     assert figure.summary(speed=1).endswith("take ∞.")
     assert figure.summary(speed=2).endswith("take n/a.")
-
-
-@pytest.mark.parametrize(
-    ("value", "spec", "text"),
-    [
-        (0.125, ".2f", "0.12"),
-        (2.5, ".0f", "2"),
-        (1234.5, ",.1f", "1,234.5"),
-        (1e6, "g", "1e+06"),
-        (0.00002, ".1g", "2e-05"),
-        (12345, ",d", "12,345"),
-        (0.256, ".1%", "25.6%"),
-        (-0.01, ".1f", "0.0"),
-        (float("inf"), "g", "∞"),
-        (float("nan"), "d", "n/a"),
-    ],
-)
-def test_numbers_are_written_by_their_format(value, spec, text):
-    assert format_value(value, spec) == text
-
-
-def test_units_follow_a_number_as_print_has_it():
-    assert format_value(2, "g", "ms") == "2\u00a0ms"
-    assert format_value(2, "g", "×") == "2×"
-    assert format_value(2, "g", "%") == "2%"
-    assert format_value(float("inf"), "g", "ms") == "∞"
 
 
 def test_the_repr_is_short_and_names_kind_and_shape():
@@ -231,6 +204,21 @@ def test_the_widget_ships_spec_data_and_code_and_prints_as_the_explorer():
     assert ".xp" in figure.widget._css
 
 
+DEFINED = r"^(?:export )?(?:const|class|function) (\w+)"
+
+
+def test_the_scripts_join_to_one_that_defines_everything_once_before_it_is_imported():
+    script = walk().widget._esm
+    assert not re.search(r"^import ", script, re.M)
+    order = re.findall(DEFINED, script, re.M)
+    assert len(order) == len(set(order)) > 40
+    for path in (resources.files("labs") / "explorer").glob("*.js"):
+        source = path.read_text("utf-8")
+        own = [order.index(name) for name in re.findall(DEFINED, source, re.M)]
+        for names in re.findall(r"^import \{ (.*) \} from", source, re.M):
+            assert max(order.index(name) for name in names.split(", ")) < min(own), path.name
+
+
 def test_importing_explore_loads_no_widget_library():
     code = "import sys, labs.explore; print({'anywidget', 'ipywidgets'} & set(sys.modules))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -240,7 +228,7 @@ def test_importing_explore_loads_no_widget_library():
 def test_more_than_fits_a_page_is_refused():
     rng = np.random.default_rng(1)
     many = Slider("speed", np.arange(1, MAX_BYTES // 4), "Speed")
-    with pytest.raises(ValueError, match=rf"explorer 'walk' must hold at most {MAX_BYTES} bytes"):
+    with pytest.raises(ValueError, match=rf"explorer 'walk' must be at most {MAX_BYTES} bytes"):
         walk(
             sliders=[many],
             along="speed",
@@ -266,163 +254,123 @@ def test_a_timeline_ships_its_spans_after_its_readouts():
 
 
 def test_a_setting_that_is_not_on_the_grid_is_refused():
-    with pytest.raises(ValueError, match=r"slider 'speed' must be set to one of its values, got 3"):
+    with pytest.raises(ValueError, match=r"slider 'speed' must be one of its values, got 3"):
         walk().summary(speed=3)
-    with pytest.raises(ValueError, match=r"values must name sliders .* got \['pace'\]"):
+    with pytest.raises(ValueError, match="slider must be one of speed, way, got 'pace'"):
         walk().read(pace=1)
+    with pytest.raises(ValueError, match=r"choice 'means' must be one of on foot, .* got 'c'"):
+        trip().read(means="c")
 
 
 NAN = float("nan")
-PART = [HOURS]
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
+    ("change", "message"),
     [
+        ({"name": "A walk"}, "name must be lower-case words joined by hyphens.* got 'A walk'"),
+        ({"name": "w" * 41}, "name must be .* at most 40"),
+        ({"name": None}, "name must be a str, got None"),
+        ({"title": ""}, "title must be text, got ''"),
+        ({"summary": " "}, "summary must be text, got ' '"),
+        ({"summary": "{hours:.2f}"}, "summary must be text whose braces hold a name each"),
+        ({"summary": "{pace}"}, "name in the summary must be one of .* got 'pace'"),
+        ({"sliders": []}, r"sliders must be at least one, got \(\)"),
+        ({"quantities": []}, r"quantities must be at least one, got \(\)"),
+        ({"quantities": [HOURS, HOURS]}, r"names .* must be all different, got \['hours'\]"),
+        ({"along": "pace"}, "along must be one of speed, way, got 'pace'"),
+        ({"panels": []}, "panels must be at least one panel"),
+        ({"panels": [Panel("way", "hours")]}, "panel x must be one of speed, hours, got 'way'"),
+        ({"panels": [Panel("speed", "pace")]}, "panel y must be one of hours, got 'pace'"),
+        ({"panels": [Panel("hours", "hours", marks="bars")]}, "panel x must be 'speed' for bars"),
         (
-            lambda: Slider("two words", [1, 2], "X"),
-            "slider name must be an identifier, got 'two words'",
-        ),
-        (lambda: Slider("x", [1], "X"), "slider 'x' values must be at least two increasing"),
-        (lambda: Slider("x", [2, 1], "X"), r"slider 'x' values .* got \[2, 1\]"),
-        (lambda: Slider("x", [1, NAN], "X"), "slider 'x' values"),
-        (lambda: Slider("x", ["a", "b"], "X"), "slider 'x' values"),
-        (
-            lambda: Slider("x", [1, 2], "X", start=3),
-            "slider 'x' must be set to one of its values, got 3",
-        ),
-        (lambda: Slider("x", [1, 2], " "), "slider 'x' label must be text, got ' '"),
-        (lambda: Slider("x", [1, 2], "X", format="e"), "slider 'x' format must be like .* got 'e'"),
-        (lambda: Quantity("1x", "X"), "quantity name must be an identifier, got '1x'"),
-        (lambda: Quantity("x", "X", format=""), "quantity 'x' format must be like .* got ''"),
-        (lambda: Choice("two words", ["a", "b"], "X"), "choice name must be an identifier"),
-        (lambda: Choice("x", ["a"], "X"), r"choice 'x' options must be at least two .* \['a'\]"),
-        (lambda: Choice("x", ["a", "a"], "X"), "choice 'x' options must be at least two different"),
-        (lambda: Choice("x", "ab", "X"), "choice 'x' options must be at least two different"),
-        (lambda: Choice("x", ["a", 2], "X"), "choice 'x' options must be at least two different"),
-        (lambda: Choice("x", ["a", "b"], ""), "choice 'x' label must be text"),
-        (lambda: Choice("x", ["a", "b"], "X", start="c"), "choice 'x' must be set to an option"),
-        (lambda: Point("", "y", "dot"), "point x must be text, got ''"),
-        (lambda: Panel("x", "y", marks="dots"), "panel marks must be 'line' or 'bars', got 'dots'"),
-        (lambda: Panel("x", "y", marks="bars", x_log=True), "panel x_log must be False of bars"),
-        (
-            lambda: Panel("x", "y", points=[Point("x", "y", str(i)) for i in range(6)]),
-            "panel points must leave 6 series, got 7",
+            {"panels": [Panel("speed", "hours", points=[Point("a", "hours", "dot")])]},
+            "point x must be one of hours, got 'a'",
         ),
         (
-            lambda: walk(panels=[Panel("speed", "hours", points=[Point("a", "hours", "dot")])]),
-            "panel points and rules must name quantities, got 'a'",
+            {"panels": [Panel("speed", "hours", rules=[Rule("pace", "limit")])]},
+            "rule value must be one of hours, got 'pace'",
         ),
         (
-            lambda: walk(panels=[Panel("speed", "hours", rules=[Rule("pace", "limit")])]),
-            "panel points and rules must name quantities, got 'pace'",
+            {"panels": [Panel("speed", "hours", points=[Point("hours", "hours", "dot")])]},
+            r"panel x, .* must be of one unit, got \['speed', 'hours'\]",
+        ),
+        ({"compute": lambda speed, way: {}}, r"result of compute must be of exactly \['hours'\]"),
+        ({"compute": lambda speed, way: {"hours": 1, "x": 2}}, r"got \['hours', 'x'\]"),
+        (
+            {"compute": lambda speed, way: {"hours": np.ones(7)}},
+            r"quantity 'hours' must be of a shape that broadcasts to \(4, 3\), got \(7,\)",
         ),
         (
-            lambda: walk(panels=[Panel("hours", "hours", marks="bars")]),
-            "panel marks must be 'line' off the slider, got 'hours'",
+            {"compute": lambda speed, way: {"hours": NAN}},
+            "quantity 'hours' must be a number somewhere",
         ),
         (
-            lambda: trip(
-                quantities=[HOURS, Quantity("pace", "Pace", "km")],
-                panels=[Panel("means", "hours", rules=[Rule("pace", "limit")])],
-            ),
-            r"panel y must share one unit, got \['hours', 'pace'\]",
-        ),
-        (lambda: Rule(np.inf, "SLO"), "rule value must be finite, got inf"),
-        (lambda: Rule(1, "SLO", axis="z"), "rule axis must be 'x' or 'y', got 'z'"),
-        (lambda: Panel("x", ()), r"panel y must name 1 to \d quantities, got \(\)"),
-        (
-            lambda: Panel("x", "y", x_log=True, x_range=(0, 1)),
-            r"panel x_range must be .* got \(0, 1\)",
-        ),
-        (lambda: Panel("x", "y", y_range=(1, 1)), "panel y_range must be two increasing"),
-        (
-            lambda: Panel("x", "y", y_log=True, rules=[Rule(0, "SLO")]),
-            "rule value must be positive",
-        ),
-        (
-            lambda: walk(name="A walk"),
-            "name must be lower-case words joined by hyphens.* got 'A walk'",
-        ),
-        (lambda: walk(name="w" * 41), "name must be .* at most 40"),
-        (lambda: walk(title=""), "explorer title must be text, got ''"),
-        (lambda: walk(sliders=[]), "sliders must hold at least one slider"),
-        (lambda: walk(quantities=[]), "quantities must hold at least one quantity"),
-        (lambda: walk(quantities=[HOURS, HOURS]), r"names .* must differ, got \['hours'\]"),
-        (lambda: walk(along="pace"), "along must name a slider, got 'pace'"),
-        (lambda: walk(panels=[]), "panels must hold at least one panel"),
-        (
-            lambda: walk(panels=[Panel("way", "hours")]),
-            "panel x must be along or a quantity, got 'way'",
-        ),
-        (lambda: walk(panels=[Panel("speed", "pace")]), "panel y must name quantities, got 'pace'"),
-        (
-            lambda: walk(summary="{pace}"),
-            r"summary must name sliders and quantities only, got \['pace'\]",
-        ),
-        (lambda: walk(summary="{hours:.2f}"), "summary must pair its braces"),
-        (
-            lambda: walk(compute=lambda speed, way: {}),
-            r"result of compute must hold exactly \['hours'\]",
-        ),
-        (
-            lambda: walk(compute=lambda speed, way: {"hours": 1, "more": 2}),
-            r"got \['hours', 'more'\]",
-        ),
-        (
-            lambda: walk(compute=lambda speed, way: {"hours": np.ones(7)}),
-            r"quantity 'hours' must broadcast to \(4, 3\), got \(7,\)",
-        ),
-        (
-            lambda: walk(compute=lambda speed, way: {"hours": NAN}),
-            "quantity 'hours' must be a number some",
-        ),
-        (
-            lambda: walk(quantities=[Quantity("hours", "Time", format="d")]),
-            "quantity 'hours' must be whole to be written as 'd'",
-        ),
-        (lambda: shades(x="pace"), "x must name a slider, got 'pace'"),
-        (lambda: shades(y="speed"), "y must differ from x, got 'speed'"),
-        (lambda: shades(shown="pace"), "shown must name a quantity, got 'pace'"),
-        (lambda: shades(limit=NAN), "limit must be finite, got nan"),
-        (lambda: shades(shown_range=(2, 1)), "shown_range must be two increasing"),
-        (
-            lambda: shades(log=True, compute=lambda speed, way: {"hours": speed - way}),
-            "log must be False",
-        ),
-        (lambda: shift(kinds={}), "kinds must have 1 to"),
-        (lambda: shift(kinds={"rest": "Rest"}), r"span kind must be one of \['rest'\], got 'work'"),
-        (lambda: shift(sliders=[Slider("step", [1, 2], "S")]), "slider name must not be 'step'"),
-        (
-            lambda: shift(compute=lambda rows: Scene([], [0, 1], {"done": [0, 1]})),
-            "scene spans must hold",
-        ),
-        (
-            lambda: shift(compute=lambda rows: Scene(scene(1).spans, [1, 0], {"done": [0, 1]})),
-            "scene steps must be increasing times",
-        ),
-        (
-            lambda: shift(compute=lambda rows: Scene(scene(1).spans, [0, 1], {"done": [0]})),
-            r"readout 'done' must have shape \(2,\), got \(1,\)",
-        ),
-        (
-            lambda: shift(compute=lambda rows: Scene(scene(1).spans, [0, 1], {})),
-            "scene readouts must hold",
-        ),
-        (
-            lambda: shift(
-                compute=lambda rows: Scene([Span("A", -1, 0, 1, "work")], [0, 1], {"done": [0, 1]})
-            ),
-            "span lane must be at least 0, got -1",
-        ),
-        (
-            lambda: shift(
-                compute=lambda rows: Scene([Span("A", 0, 2, 1, "work")], [0, 1], {"done": [0, 1]})
-            ),
-            r"span end must be finite and not before its start, got \(2, 1\)",
+            {"quantities": [Quantity("hours", "Time", format="d")]},
+            r"quantity 'hours' must be whole to be written as 'd', got 1\.5",
         ),
     ],
 )
-def test_bad_input_is_refused_with_name_and_value(make, message):
+def test_curves_that_do_not_fit_together_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
-        make()
+        walk(**change)
+
+
+def test_rules_of_another_unit_are_refused():
+    quantities = [HOURS, Quantity("pace", "Pace", "km")]
+    panels = [Panel("means", "hours", rules=[Rule("pace", "limit")])]
+    with pytest.raises(ValueError, match=r"must be of one unit, got \['hours', 'pace'\]"):
+        trip(quantities=quantities, panels=panels)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x": "pace"}, "x must be one of speed, way, got 'pace'"),
+        ({"y": "speed"}, "y must be one of way, got 'speed'"),
+        ({"shown": "pace"}, "shown must be one of hours, got 'pace'"),
+        ({"limit": NAN}, "limit must be a finite number, got nan"),
+        ({"shown_range": (2, 1)}, "shown_range must be two increasing"),
+        ({"shown_range": (0, 1), "log": True}, "shown_range must be a finite number above 0"),
+        (
+            {"log": True, "compute": lambda speed, way: {"hours": speed - way}},
+            "log must be False where a value is not positive",
+        ),
+        (
+            {"compute": lambda speed, way: {"hours": np.inf}},
+            "quantity 'hours' must be finite somewhere, got inf",
+        ),
+    ],
+)
+def test_shades_that_do_not_fit_together_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        shades(**change)
+
+
+def still(*spans, steps=(0, 1), **readouts):
+    """A timeline's `compute` that ignores its slider."""
+    return {"compute": lambda rows: Scene(spans, steps, readouts)}
+
+
+BAR = Span("One", 0, 0, 1, "work")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"kinds": {}}, "kinds must be 1 to"),
+        ({"kinds": {"rest": "Rest"}}, "span kind must be one of rest, got 'work'"),
+        ({"sliders": [Slider("time", [1, 2], "T")], "compute": lambda time: scene(1)}, "'time'"),
+        (still(done=[0, 1]), "scene spans must be at least one span"),
+        (still(BAR, steps=[1, 0], done=[0, 1]), "scene steps must be increasing times"),
+        (still(BAR, steps=[0], done=[0]), "scene steps must be at least two times, got 1"),
+        (still(BAR, done=[0]), r"readout 'done' must be of shape \(2,\), got \(1,\)"),
+        (still(BAR), r"scene readouts must be of exactly \['done'\], got \[\]"),
+        (still(Span("A", -1, 0, 1, "work"), done=[0, 1]), "span lane must be .* got -1"),
+        (still(Span("A", 0, 2, 1, "work"), done=[0, 1]), "span end must be .* at least 2, got 1"),
+        (still(Span("A", 0, NAN, 1, "work"), done=[0, 1]), "span start must be .* got nan"),
+    ],
+)
+def test_scenes_that_do_not_fit_together_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        shift(**change)

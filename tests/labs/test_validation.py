@@ -84,6 +84,22 @@ def test_the_bound_itself_is_in_or_out(name: str) -> None:
             validation.number("x", 2, **{name: 2})
 
 
+@pytest.mark.parametrize(
+    ("bounds", "said"),
+    [
+        ({}, "a finite number"),
+        ({"infinite": True}, "a number"),
+        ({"least": 0, "most": 1}, "a finite number of at least 0 and of at most 1"),
+        ({"above": 0, "below": 1}, "a finite number above 0 and below 1"),
+        ({"most": -2.5, "infinite": True}, "a number of at most -2.5"),
+        ({"least": 1, "most": 2**53, "whole": True}, "a whole number of at least 1"),
+    ],
+)
+def test_an_error_says_all_that_is_required(bounds: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=f"^share must be {said}, got nan$"):
+        validation.number("share", float("nan"), **bounds)
+
+
 def test_the_first_offender_of_an_array_is_shown() -> None:
     with pytest.raises(ValueError, match=r"rate must be .*at least 0, got -3\.0"):
         validation.numbers("rate", [1, 2, -3, -4], least=0)
