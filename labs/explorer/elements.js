@@ -36,11 +36,25 @@ export function svg(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** Write text only where it differs: what is left alone is not laid out again. @param {Element} element
+ * @param {string} text */
+export function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 /** @param {number} value */
 export const px = (value) => Math.round(value * 100) / 100;
 
 /** @param {number} x @param {number} y @param {string} text @param {Attributes} [attributes] */
 export const label = (x, y, text, attributes = {}) => svg("text", { x: px(x), y: px(y), ...attributes }, text);
+
+/** A rectangle as part of a path: one path of many is laid out and painted sooner than many rectangles.
+ * @param {number} x @param {number} y @param {number} width @param {number} height @param {number} [round] */
+export function block(x, y, width, height, round = 0) {
+  const [r, w, h] = [px(round), px(width - 2 * round), px(height - 2 * round)];
+  const turn = (/** @type {number} */ dx, /** @type {number} */ dy) => (r ? `a${r},${r} 0 0 1 ${dx * r},${dy * r}` : "");
+  return `M${px(x + round)},${px(y)}h${w}${turn(1, 1)}v${h}${turn(-1, 1)}h${-w}${turn(-1, -1)}v${-h}${turn(1, -1)}z`;
+}
 
 /** @param {Stage} stage @param {number} width @param {number} height */
 export const canvas = (stage, width, height) =>

@@ -2,7 +2,7 @@
 /** Curves, bars and points of quantities along a slider. */
 
 import { axis, extent, frame, linearTicks, logTicks, scale, spread, thin, tickNames, tickText, wrap } from "./axes.js";
-import { WIDE, canvas, html, label, patterns, px, svg } from "./elements.js";
+import { WIDE, block, canvas, html, label, patterns, px, svg } from "./elements.js";
 import { put } from "./grid.js";
 import { Space } from "./labels.js";
 import { axisTitle, written } from "./text.js";
@@ -107,7 +107,10 @@ function linePanel(stage, spec, index, { width, height, top, below }) {
       if (bars) {
         const aside = (i - (panel.y.length - 1) / 2) * wide;
         track.forEach((point) => { point[0] += aside; });
-        curves.append(...track.flatMap(([x, y], n) => column(stage, box, x, y, wide, up(0), i, n === now)));
+        const columns = track.map(([x, y]) => column(box, x, y, wide, up(0)));
+        const look = { fill: `url(#${stage.id}-kind-${i})`, class: `xp-column xp-kind-${i}`, "data-quantity": panel.y[i] };
+        curves.append(svg("path", { ...look, d: columns.map((d, n) => (n === now ? "" : d)).join("") }),
+          svg("path", { ...look, d: columns[now], "aria-current": true }));
         return;
       }
       curves.append(svg("path", { d: path(track), class: "xp-line", "data-quantity": panel.y[i],
@@ -171,14 +174,13 @@ function ends(slider, bars) {
 /** The least distance between neighbours. @param {number[]} values */
 export const pitch = (values) => Math.min(...values.slice(1).map((value, i) => value - values[i]));
 
-/** A bar from zero, or from the bottom of a log axis; the current one is outlined. @param {Stage} stage @param {Box} box
- * @param {number} x @param {number} y @param {number} width @param {number} zero @param {number} series @param {boolean} now */
-function column(stage, box, x, y, width, zero, series, now) {
-  if (Number.isNaN(y)) return [];
+/** A bar from zero, or from the bottom of a log axis. @param {Box} box @param {number} x @param {number} y
+ * @param {number} width @param {number} zero */
+function column(box, x, y, width, zero) {
+  if (Number.isNaN(y)) return "";
   const base = Number.isFinite(zero) ? Math.max(box.top, Math.min(box.bottom, zero)) : box.bottom;
   const tip = Math.max(box.top - 4, Math.min(box.bottom + 4, y));
-  return [svg("rect", { x: px(x - width / 2), y: px(Math.min(tip, base)), width: px(width), height: px(Math.abs(base - tip)),
-    fill: `url(#${stage.id}-kind-${series})`, class: `xp-column xp-kind-${series}`, "aria-current": now || null })];
+  return block(x - width / 2, Math.min(tip, base), width, Math.abs(base - tip));
 }
 
 /** An SVG path with gaps at NaN. @param {number[][]} points */

@@ -1,7 +1,7 @@
 // @ts-check
 /** The whole figure: sliders, drawing, sentence, table, and the address that holds its state. */
 
-import { html } from "./elements.js";
+import { html, write } from "./elements.js";
 import { Numbers, fill, put } from "./grid.js";
 import { drawHeatmap } from "./heatmap.js";
 import { drawLines } from "./lines.js";
@@ -25,7 +25,7 @@ function control(slider, id, changed) {
     input.setAttribute("aria-valuetext", text);
     input.dataset.value = String(slider.values[index]);
     input.style.setProperty("--at", String(index / (slider.values.length - 1)));
-    output.textContent = text;
+    write(output, text);
   };
   const root = html("div", { class: "xp-control" }, html("label", { for: id }, slider.label), output, input);
   return { root, show, input };
@@ -66,7 +66,8 @@ function build(spec, numbers, el, signal) {
   const controls = spec.sliders.map((slider, axis) => control(slider, `${id}-${slider.name}`, (index) => go(put(cell, axis, index))));
   const reset = html("button", { type: "button", class: "xp-button" }, "Reset");
   const figure = html("div", { class: "xp-figure", role: "img", "aria-labelledby": `${id}-title`, "aria-describedby": `${id}-summary` });
-  const sentence = html("p", { class: "xp-summary", id: `${id}-summary` });
+  const sentence = html("p", { class: "xp-summary", id: `${id}-summary` }, ...fill(spec.summary, (name) => html("strong", { "data-name": name })));
+  const words = [...sentence.querySelectorAll("strong")].map((word) => ({ word, name: String(word.dataset.name) }));
   const status = html("p", { class: "xp-status", "aria-live": "polite" });
   const scroll = html("div", { class: "xp-scroll", tabindex: 0, role: "region", "aria-label": `Data: ${spec.title}` });
   const details = html("details", { class: "xp-data" }, html("summary", {}, "Data table"), scroll);
@@ -82,12 +83,10 @@ function build(spec, numbers, el, signal) {
     return true;
   }, signal);
 
-  /** @param {string} name */
-  const word = (name) => html("strong", { "data-name": name }, numbers.text(name, numbers.at(name, cell)));
   const show = () => {
     controls.forEach((one, axis) => one.show(cell[axis]));
     drawing?.move(cell);
-    sentence.replaceChildren(...fill(spec.summary, word));
+    words.forEach(({ word, name }) => write(word, numbers.text(name, numbers.at(name, cell))));
     if (sentence.offsetHeight > tallest) {
       tallest = sentence.offsetHeight;
       sentence.style.minHeight = `${tallest}px`;
@@ -165,6 +164,7 @@ function stepper(step, walk, signal) {
   const next = html("button", { type: "button", class: "xp-button", "aria-label": "Next step" }, "›");
   const play = html("button", { type: "button", class: "xp-button xp-play" }, "Play");
   const stop = () => {
+    if (!playing) return;
     clearInterval(playing);
     playing = undefined;
     play.textContent = "Play";

@@ -1,7 +1,7 @@
 // @ts-check
 /** The numbers behind a drawing, as a table. */
 
-import { html } from "./elements.js";
+import { html, write } from "./elements.js";
 import { axisTitle, formatValue, written } from "./text.js";
 import { readSpans, sceneOf } from "./timeline.js";
 /** @import { Numbers } from "./grid.js" */
@@ -67,7 +67,7 @@ export function fillTable(place, data, caption) {
     point(rows[i], current === true);
     cells.forEach((text, n) => {
       const cell = rows[i].cells[n];
-      if (cell.textContent !== text) cell.textContent = text;
+      write(cell, text);
       point(cell, n > 0 && current === n);
     });
   });

@@ -2,7 +2,7 @@
 /** Bars on lanes, stepped through in time. */
 
 import { axis, frame, linearTicks, scale } from "./axes.js";
-import { WIDE, assemble, canvas, html, label, patterns, px, svg } from "./elements.js";
+import { WIDE, assemble, block, canvas, html, label, patterns, px, svg, write } from "./elements.js";
 import { put } from "./grid.js";
 /** @import { Numbers } from "./grid.js" */
 /** @import { Bar, Cell, Drawing, Scale, Stage, TimelineSpec } from "./types.js" */
@@ -31,14 +31,12 @@ export function drawTimeline(stage, spec) {
   ticks.forEach((tick) => spec.panels.forEach((panel, i) => fixed.append(svg("line",
     { x1: px(across(tick)), x2: px(across(tick)), y1: tops[i] - 4, y2: tops[i] + panel.lanes * LANE, class: "xp-grid" }))));
   fixed.append(...spec.panels.map((panel, i) => label(0, tops[i] - 11, panel.label, { class: "xp-panel-title" })));
-  const [ahead, behind] = [svg("g", { class: "xp-future" }), svg("g", { class: "xp-past", "clip-path": `url(#${stage.id}-past)` })];
-  const lanes = svg("g");
-  const past = svg("rect", { x: box.left - 2, y: 0, width: 0, height });
+  const [bars, lanes] = [svg("g"), svg("g")];
+  const veil = svg("path", { class: "xp-veil" });
   const cursor = svg("g", { class: "xp-marker", "data-quantity": spec.time },
     svg("line", { y1: HEADER - 12, y2: box.bottom + 6, class: "xp-cursor" }), svg("rect", { class: "xp-chip", y: box.bottom + 5, height: 19, rx: 4 }),
     label(0, box.bottom + 19, "", { "text-anchor": "middle", class: "xp-chip-text" }));
-  fixed.append(svg("clipPath", { id: `${stage.id}-past` }, past),
-    lanes, ahead, behind, cursor);
+  fixed.append(lanes, bars, veil, cursor);
   const legend = html("div", { class: "xp-legend" }, ...spec.kinds.map((kind, i) =>
     html("span", {}, swatch(stage, i), kind)));
   stage.figure.replaceChildren(legend, fixed);
@@ -49,8 +47,7 @@ export function drawTimeline(stage, spec) {
   const move = (cell) => {
     const scene = sceneOf(numbers, cell);
     if (scene !== shown) {
-      behind.replaceChildren(...scenes[scene].map((one) => bar(stage, one, across, tops[one.panel])));
-      ahead.replaceChildren(...behind.cloneNode(true).childNodes);
+      bars.replaceChildren(...spec.kinds.flatMap((_, kind) => drawKind(stage, kind, scenes[scene], across, tops)));
       const used = new Map(scenes[scene].map((one) => [`${one.panel} ${one.lane}`, one]));
       lanes.replaceChildren(...[...used.values()].map(({ panel, lane }) => label(box.left - 8, tops[panel] + lane * LANE + 13,
         size === "wide" ? `${spec.lane} ${lane + 1}` : String(lane + 1), { "text-anchor": "end" })));
@@ -60,7 +57,8 @@ export function drawTimeline(stage, spec) {
     const at = px(across(now));
     const text = numbers.text(spec.time, now);
     const half = stage.measure(text) / 2 + 7;
-    past.setAttribute("width", String(Math.max(0, at - box.left + 2)));
+    const ahead = Math.max(0, box.right + 2 - at);
+    veil.setAttribute("d", spec.panels.map((panel, i) => block(at, tops[i] - 2, ahead, panel.lanes * LANE)).join(""));
     cursor.setAttribute("data-value", String(now));
     const chip = Math.max(half, Math.min(width - half, at));
     ticks.forEach((tick, i) => {
@@ -71,7 +69,7 @@ export function drawTimeline(stage, spec) {
     assemble(line, { x1: at, x2: at }, []);
     assemble(back, { x: px(chip - half), width: px(2 * half) }, []);
     words.setAttribute("x", String(chip));
-    words.textContent = text;
+    write(words, text);
   };
   /** @param {number} x @param {number} _ @param {Cell} cell */
   const pick = (x, _, cell) => {
@@ -96,14 +94,20 @@ export function readSpans(numbers, spec) {
   }));
 }
 
-/** @param {Stage} stage @param {Bar} one @param {Scale} across @param {number} top */
-function bar(stage, one, across, top) {
-  const [x, y] = [across(one.start), top + one.lane * LANE];
-  const width = Math.max(1, across(one.end) - x - 1);
-  const shape = svg("rect", { x: px(x), y, width: px(width), height: BAR, rx: Math.min(3, width / 2),
-    fill: `url(#${stage.id}-kind-${one.kind})`, class: `xp-bar xp-kind-${one.kind}` });
-  if (!one.text || stage.measure(one.text) + 8 > width) return shape;
-  return svg("g", {}, shape, label(x + width / 2, y + 13, one.text, { "text-anchor": "middle", class: `xp-bar-text xp-kind-${one.kind}` }));
+/** The bars of one kind, and their labels where there is room. @param {Stage} stage @param {number} kind
+ * @param {Bar[]} scene @param {Scale} across @param {number[]} tops */
+function drawKind(stage, kind, scene, across, tops) {
+  const bars = scene.filter((one) => one.kind === kind).map((one) => {
+    const x = across(one.start);
+    return { text: one.text, x, y: tops[one.panel] + one.lane * LANE, width: Math.max(1, across(one.end) - x - 1) };
+  });
+  const words = bars.filter((one) => one.text && stage.measure(one.text) + 8 <= one.width);
+  return [
+    svg("path", { d: bars.map(({ x, y, width }) => block(x, y, width, BAR, Math.min(3, width / 2))).join(""),
+      fill: `url(#${stage.id}-kind-${kind})`, class: `xp-bar xp-kind-${kind}` }),
+    svg("text", { "text-anchor": "middle", class: `xp-bar-text xp-kind-${kind}` },
+      ...words.map(({ text, x, y, width }) => svg("tspan", { x: px(x + width / 2), y: y + 13 }, text))),
+  ];
 }
 
 /** @param {Stage} stage @param {number} kind */

@@ -26,6 +26,15 @@ MARKS = """panel => [...panel.querySelectorAll('.xp-marker')].map(mark => {
           left: box.left + box.width / 2, top: box.top + box.height / 2};
 })"""
 
+PIECES = """paths => paths.flatMap(path => path.getAttribute('d').split(/(?=M)/).map(piece => {
+  const one = path.cloneNode();
+  one.setAttribute('d', piece);
+  path.after(one);
+  const {left, right, top, bottom} = one.getBoundingClientRect();
+  one.remove();
+  return [left, right, top, bottom];
+}))"""
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -139,22 +148,32 @@ def cursor(found: Locator) -> float:
 
 def solid_until(found: Locator) -> float:
     """Return the time up to which a timeline's bars are not faded."""
-    read = "clip => Number(clip.getAttribute('x')) + Number(clip.getAttribute('width'))"
-    end = found.locator("clipPath rect").evaluate(read)
+    end = found.locator(".xp-veil").evaluate("veil => veil.getBBox().x")
     ticks = [(v, left) for a, v, left, _ in found.evaluate(TICKS) if a == "x"]
     origin = found.locator(".xp-figure > svg").evaluate("one => one.getBoundingClientRect().left")
     return _on_axis(ticks, origin + end, log=False)
 
 
+def pieces(paths: Locator) -> list[tuple[float, float, float, float]]:
+    """Return left, right, top and bottom on the screen of every closed piece of some paths."""
+    return paths.evaluate_all(PIECES)
+
+
+def columns(panel: Locator, quantity: str) -> list[list[float]]:
+    """Return where every bar of a quantity begins and ends on its axis, from left to right."""
+    ticks = [(value, top) for axis, value, _, top in panel.evaluate(TICKS) if axis == "y"]
+    log = "y" in panel.get_attribute("data-log").split()
+    drawn = sorted(pieces(panel.locator(f'path.xp-column[data-quantity="{quantity}"]')))
+    return [[_on_axis(ticks, low, log), _on_axis(ticks, high, log)] for _, _, high, low in drawn]
+
+
 def bars(found: Locator) -> list[tuple[float, float]]:
-    """Return start and end of every bar of a timeline as drawn."""
+    """Return start and end of every bar of a timeline as drawn, lane by lane."""
     ticks = [(v, left) for a, v, left, _ in found.evaluate(TICKS) if a == "x"]
-    read = "all => all.map(one => [one.getBBox().x, one.getBBox().width])"
-    drawn = found.locator(".xp-past .xp-bar").evaluate_all(read)
-    origin = found.locator(".xp-figure > svg").evaluate("one => one.getBoundingClientRect().left")
+    drawn = pieces(found.locator(".xp-figure > svg .xp-bar"))
     return [
-        (_on_axis(ticks, origin + x, log=False), _on_axis(ticks, origin + x + w, log=False))
-        for x, w in drawn
+        (_on_axis(ticks, left, log=False), _on_axis(ticks, right, log=False))
+        for left, right, _, _ in sorted(drawn, key=lambda piece: (round(piece[2]), piece[0]))
     ]
 
 
