@@ -254,8 +254,11 @@ def dynamic_quantize_linear(x: npt.ArrayLike) -> tuple[npt.NDArray[np.uint8], fl
     Returns
     -------
     q : uint8 array
+        The quantized values, shaped as ``x``.
     scale : float
+        Step of the grid, in the unit of ``x``.
     zero_point : int
+        The value of ``q`` that stands for 0, from 0 to 255.
 
     Raises
     ------

@@ -98,7 +98,7 @@ class MarkovQueue(Queue):
     service_rate : float or array
         μ of one server, per second.
     servers : float or array
-        c.
+        Their number, c.
 
     Examples
     --------
