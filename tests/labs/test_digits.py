@@ -306,6 +306,12 @@ X = np.zeros((2, 3))
         (lambda: digits.teach((8,), rng(), labelled=0), "labelled", "0"),
         (lambda: digits.teach((8,), rng(), labelled=1298), "labelled", "1298"),
         (lambda: digits.teach((8,), rng(), labelled="all"), "labelled", "'all'"),
+        (lambda: digits.Network((), ()), "weights and biases", "[]"),
+        (lambda: digits.Network((X[0],), (X[0],)), "weights and biases", "[(3,)]"),
+        (lambda: digits.Network((X[:0],), (X[0],)), "weights and biases", "(0, 3)"),
+        (lambda: digits.Network((X, X), (X[0], X[0])), "weights and biases", "(2, 3)"),
+        (lambda: digits.Network((X,), (X[:, 0],)), "weights and biases", "[(2,)]"),
+        (lambda: digits.Network((X,), ()), "weights and biases", "and []"),
         (lambda: digits.distill("teacher", (8,), rng()), "teacher", "'teacher'"),
         (lambda: digits.distill(FEW, (8,), rng(), epochs=1), "teacher", "4)"),
         (lambda: digits.distill(FEW, (8,), rng(), 0.0), "temperature", "0.0"),
@@ -341,6 +347,10 @@ def test_bad_input_is_named(call: Any, argument: str, shown: str) -> None:
     with pytest.raises(ValueError, match=rf"^{argument} must be") as problem:
         call()
     assert shown in str(problem.value).split("got", 1)[1]
+
+
+def test_one_hidden_unit_is_a_layer() -> None:
+    assert digits.teach((1,), rng(), epochs=1, labelled=64).network.parameters == 64 + 1 + 10 + 10
 
 
 def test_no_images_have_no_logits() -> None:

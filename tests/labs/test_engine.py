@@ -364,6 +364,7 @@ def test_an_engine_and_a_chat_service_have_the_same_defaults() -> None:
         (lambda: Engine(STEP, max_prefill=0), "max_prefill", "0"),
         (lambda: Engine(STEP, token_budget=0.5), "token_budget", "0.5"),
         (lambda: Engine(STEP).run([1, 2]), "workload", "[1, 2]"),
+        (lambda: run(Engine(STEP), (0.0, 1, 10**7 + 1)), "workload", "10000001"),
         (lambda: run(Engine(ONE)).tbt_quantile(1.5), "p", "1.5"),
         (lambda: run(Engine(ONE)).tbt_quantile(-0.1), "p", "-0.1"),
         (lambda: run(Engine(ONE)).tbt_quantile(math.nan), "p", "nan"),
