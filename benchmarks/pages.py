@@ -1,28 +1,19 @@
 """Lighthouse's performance score of the built pages, against design targets."""
 
-import functools
-import http.server
 import json
 import shutil
 import statistics
 import subprocess
 import tempfile
-import threading
 from pathlib import Path
 from typing import Any
+
+from book import host
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "_build" / "html"
 LIGHTHOUSE = ROOT / "node_modules" / "lighthouse" / "cli" / "index.js"
-PAGES = ("book/index.html", "lessons/batching.html")
 TARGETS = {"desktop": 95, "mobile": 85}
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """A server that does not report every request."""
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
 
 def score(address: str, form: str) -> float:
@@ -44,13 +35,12 @@ def run(rounds: int = 3) -> dict[str, Any] | None:
     """Audit the pages of the built site; None where there is no site or no Lighthouse."""
     if not SITE.exists() or not LIGHTHOUSE.exists() or not shutil.which("node"):
         return None
-    handler = functools.partial(Quiet, directory=str(SITE))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    host = f"http://127.0.0.1:{server.server_port}"
+    pages = ["book/index.html", *(f"lessons/{one.name}" for one in SITE.glob("lessons/*.html"))]
+    server = host.serve(SITE)
+    site = host.address(server)
     scores = {
-        f"{page}, {form}": statistics.median([score(f"{host}/{page}", form) for _ in range(rounds)])
-        for page in PAGES
+        f"{page}, {form}": statistics.median([score(f"{site}/{page}", form) for _ in range(rounds)])
+        for page in sorted(pages)
         for form in TARGETS
     }
     server.shutdown()

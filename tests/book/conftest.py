@@ -1,17 +1,13 @@
 """A browser that reaches this machine alone, and a server of built pages."""
 
-import functools
-import http.server
 import shutil
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-sys.path.insert(0, str(Path(__file__).parent))
+import host
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -34,11 +30,6 @@ class Visit:
         route.abort()
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args: object) -> None:
-        pass
-
-
 @pytest.fixture(scope="session")
 def chromium() -> str | None:
     """The system's browser; None stands for playwright's own."""
@@ -59,11 +50,8 @@ def serve() -> Iterator[Callable[[Path], str]]:
     servers = []
 
     def start(folder: Path) -> str:
-        handler = functools.partial(_Quiet, directory=str(folder))
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        return f"http://127.0.0.1:{server.server_port}"
+        servers.append(host.serve(folder))
+        return host.address(servers[-1])
 
     yield start
     for server in servers:

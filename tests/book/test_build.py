@@ -50,7 +50,7 @@ class Book:
         self.page = root / "_build" / "html" / "lessons" / "tiny.html"
         for folder in ("book/_ext", "book/_static", "lessons", "labs"):
             (root / folder).mkdir(parents=True)
-        for name in ("build.py", "serve.py", "_ext/execution.py", "_ext/theme.py"):
+        for name in ("build.py", "host.py", "serve.py", "_ext/execution.py", "_ext/theme.py"):
             shutil.copy(ROOT / "book" / name, root / "book" / name)
         config = yaml.safe_load((ROOT / "_config.yml").read_text())
         extensions = config["sphinx"]["local_extensions"]

@@ -1,17 +1,14 @@
 """Published figures: each is sourced, cited, and computed again where that is possible."""
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
+import recompute
+from claims import ClaimError, load
+
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "book"), str(ROOT / "book" / "_ext")]
-
-import recompute  # noqa: E402
-from claims import ClaimError, load  # noqa: E402
-
 CLAIMS = ROOT / "book" / "claims.yml"
 
 GOOD = """\

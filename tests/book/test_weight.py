@@ -1,12 +1,9 @@
 """What the style sheet of the site keeps, and what it may leave out."""
 
-import sys
 from pathlib import Path
 
 import pytest
 import tinycss2
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "book" / "_ext"))
 
 import weight
 

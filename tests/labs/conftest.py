@@ -1,13 +1,11 @@
 """Helper modules beside the tests, the shared files where present, and steady random examples."""
 
-import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from matplotlib import use
 
-sys.path.insert(0, str(Path(__file__).parent))
 use("Agg")
 
 settings.register_profile(
