@@ -1,5 +1,7 @@
 """Build the book into ``_build/html``: ``python book/build.py [--force]``.
 
+The exercises become a course for nbgrader beside it, in ``_build/course``.
+
 Without ``--force`` notebooks whose code has not changed come from a cache that is keyed by
 ``labs``, the lock and the Python version, and a book that has not changed is left alone.
 With it everything is executed anew. Either way every warning is an error, and a site
@@ -23,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "_build"
 SITE = BUILD / "html"
 NOTEBOOKS = BUILD / "jupyter_execute"
+COURSE = BUILD / "course"
 STAGING = BUILD / "staging"
 STAGED = STAGING / "_build"
 STATE = BUILD / "built.json"
@@ -178,6 +181,9 @@ def publish(forced: bool) -> None:
     shutil.rmtree(NOTEBOOKS, ignore_errors=True)
     if forced:
         shutil.copytree(STAGED / "jupyter_execute", NOTEBOOKS)
+    shutil.rmtree(COURSE, ignore_errors=True)
+    if (STAGED / "course").exists():
+        (STAGED / "course").rename(COURSE)
     old = BUILD / "html.old"
     shutil.rmtree(old, ignore_errors=True)
     if SITE.exists():
@@ -197,7 +203,8 @@ def build(force: bool) -> int:
     if force:
         shutil.rmtree(STAGING, ignore_errors=True)
         shutil.rmtree(SITE, ignore_errors=True)
-    shutil.rmtree(STAGED / "html", ignore_errors=True)
+    for made in ("html", "course"):
+        shutil.rmtree(STAGED / made, ignore_errors=True)
     forget_changed_pages(state.get("sources", {}), sources)
     config = ROOT / "_config.yml" if force else cached_config(sources)
     status = recompute_claims() or run_jupyter_book(config)

@@ -146,7 +146,9 @@ def test_axe_finds_nothing(name: str, scheme: str, width: int, opened: Callable[
     page = opened(name, width=width, color_scheme=scheme, reduced_motion="reduce")
     assert page.evaluate("document.documentElement.dataset.theme") == scheme
     show_everything(page)
-    page.wait_for_timeout(400)  # the theme lets the keyboard reach what scrolls 0.3 s after a change
+    page.wait_for_timeout(
+        400
+    )  # the theme lets the keyboard reach what scrolls 0.3 s after a change
     page.evaluate((TOOLS / "axe-core" / "axe.min.js").read_text("utf-8"))
     found = page.evaluate("async () => (await axe.run()).violations")
     assert [

@@ -38,6 +38,7 @@ from labs import (
     sweep,
     workload,
 )
+from labs.checks import batching as batching_checks
 
 CPU_SECONDS = 2.0
 
@@ -657,15 +658,53 @@ add(
     tolerance=chance,
     mistakes=st.none() | st.just({"twice": 2.0}),
 )
+answers = hostile | st.lists(number, max_size=3) | st.fixed_dictionaries({"a": number, "b": number})
 add(
-    checks.batching_useful_share,
+    checks.numbers,
+    names=("answer",),
+    signed=True,
+    answer=answers,
+    expected=st.fixed_dictionaries({"a": number, "b": number}),
+    unit=text,
+    tolerance=chance,
+    mistakes=st.none() | st.just({"twice": [2.0, 4.0]}),
+)
+options = st.sampled_from(["accept", "block", 2])
+add(
+    checks.choice,
+    signed=True,
+    answer=hostile | options,
+    expected=options,
+    options=st.just(["accept", "block", 2]),
+    mistakes=st.none() | st.just({"block": "too strict"}),
+)
+add(
+    checks.choices,
+    signed=True,
+    answer=answers | st.lists(options, max_size=3),
+    expected=st.fixed_dictionaries({"a": options, "b": options}),
+    options=st.just(["accept", "block", 2]),
+    mistakes=st.none() | st.just({"all blocked": ["block", "block"]}),
+)
+add(
+    checks.function,
+    signed=True,
+    answer=hostile | st.just(lambda x: 2 * x),
+    cases=st.just({"x = 1": (1,)}),
+    expected=st.fixed_dictionaries({"x = 1": number}),
+    unit=text,
+    tolerance=chance,
+    mistakes=st.none() | st.just({"not doubled": lambda x: x}),
+)
+add(
+    batching_checks.useful_share,
     signed=True,
     answer=number,
     lengths=several(1, 9),
     batch=small,
 )
 add(
-    checks.batching_knee,
+    batching_checks.knee,
     signed=True,
     names=("times",),
     answer=number,
@@ -674,7 +713,7 @@ add(
     share=chance,
 )
 add(
-    checks.batching_highest_rate,
+    batching_checks.highest_rate,
     signed=True,
     answer=number,
     per_item=st.floats(0.01, 0.1),
@@ -682,7 +721,7 @@ add(
     latency=st.floats(0.3, 3),
 )
 add(
-    checks.batching_budget,
+    batching_checks.budget,
     signed=True,
     answer=number,
     budgets=st.just([4, 8]),

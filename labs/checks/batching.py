@@ -1,107 +1,17 @@
-"""Checks of exercises: PASS or FAIL, what was got and expected, and what usually went wrong."""
-
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+"""Checks of the exercises on batching."""
 
 import numpy as np
 
 from labs import queueing
 from labs import validation as check
+from labs.checks.answers import Verdict, number, whole
 from labs.engine import Engine, StepTime
 from labs.validation import FloatArray
 from labs.workload import Workload
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """The outcome of a check; true if it passed, and shown as its message.
-
-    Attributes
-    ----------
-    passed : bool
-        Whether the answer is right.
-    message : str
-        What was got and expected, and the mistake that would explain it.
-
-    Examples
-    --------
-    >>> Verdict(passed=True, message="0.37")
-    PASS  0.37
-    """
-
-    passed: bool
-    message: str
-
-    def __bool__(self) -> bool:
-        return self.passed
-
-    def __repr__(self) -> str:
-        return f"{'PASS' if self.passed else 'FAIL'}  {self.message}"
-
-
-def number(
-    answer: object,
-    expected: float,
-    unit: str = "",
-    tolerance: float = 0.01,
-    mistakes: Mapping[str, float] | None = None,
-) -> Verdict:
-    """Compare a number with the expected one, and name the mistake that would explain it.
-
-    Parameters
-    ----------
-    answer : object
-        What the learner gave; anything but a finite number fails with a sentence.
-    expected : float
-        The right value.
-    unit : str
-        Unit of both, for the message.
-    tolerance : float
-        Relative error that still passes; 0 asks for the exact number.
-    mistakes : mapping of str to float
-        What a usual wrong turn would have given, by its description.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range.
-
-    Examples
-    --------
-    >>> number(0.63, 0.37, mistakes={"that is the share wasted": 0.63})
-    FAIL  got 0.63, expected 0.37: that is the share wasted
-    >>> number(0.37, 0.37)
-    PASS  0.37
-    """
-    expected = check.number("expected", expected)
-    tolerance = check.number("tolerance", tolerance, least=0)
-    check.instance("unit", unit, str)
-    if not isinstance(mistakes, Mapping | None):
-        raise check.refuse("mistakes", "a mapping, or None", mistakes)
-    if answer is None or answer is ...:
-        return Verdict(False, "no answer yet: replace the ... in the answer cell")
-    try:
-        got = check.number("answer", answer)
-    except ValueError as problem:
-        return Verdict(False, str(problem))
-    shown = f"{got:.6g} {unit}".strip()
-    if math.isclose(got, expected, rel_tol=tolerance, abs_tol=tolerance * 1e-9):
-        return Verdict(True, shown)
-    message = f"got {shown}, expected {f'{expected:.6g} {unit}'.strip()}"
-    explained = {**(mistakes or {}), **_slips(expected)}
-    for reason, wrong in explained.items():
-        if math.isclose(got, wrong, rel_tol=max(tolerance, 1e-6)):
-            return Verdict(False, f"{message}: {reason}")
-    return Verdict(False, message)
-
-
-def batching_useful_share(answer: object, lengths: FloatArray, batch: int) -> Verdict:
-    """Check exercise 1 of batching: the useful share of slot-steps under static batching.
+def useful_share(answer: object, lengths: FloatArray, batch: int) -> Verdict:
+    """Check exercise 1: the useful share of slot-steps under static batching.
 
     Parameters
     ----------
@@ -123,7 +33,7 @@ def batching_useful_share(answer: object, lengths: FloatArray, batch: int) -> Ve
 
     Examples
     --------
-    >>> batching_useful_share(0.75, [1, 2, 3, 3], batch=2)
+    >>> useful_share(0.75, [1, 2, 3, 3], batch=2)
     FAIL  got 0.75, expected 0.9: every batch ends with its own longest, not the longest of all
     """
     lengths = check.sequence("lengths", lengths, least=1, most=check.MOST)
@@ -144,8 +54,8 @@ def batching_useful_share(answer: object, lengths: FloatArray, batch: int) -> Ve
     return number(answer, expected, mistakes=mistakes, tolerance=1e-3)
 
 
-def batching_knee(answer: object, sizes: FloatArray, seconds: FloatArray, share: float) -> Verdict:
-    """Check exercise 2 of batching: the smallest batch with a given share of peak throughput.
+def knee(answer: object, sizes: FloatArray, seconds: FloatArray, share: float) -> Verdict:
+    """Check exercise 2: the smallest batch with a given share of peak throughput.
 
     Parameters
     ----------
@@ -168,7 +78,7 @@ def batching_knee(answer: object, sizes: FloatArray, seconds: FloatArray, share:
 
     Examples
     --------
-    >>> batching_knee(40, [1, 2, 4], [0.011, 0.012, 0.014], share=0.8)
+    >>> knee(40, [1, 2, 4], [0.011, 0.012, 0.014], share=0.8)
     PASS  40 in a batch
     """
     sizes = check.sequence("sizes", sizes, least=1)
@@ -179,18 +89,18 @@ def batching_knee(answer: object, sizes: FloatArray, seconds: FloatArray, share:
     if slope <= 0 or setup <= 0:
         raise check.refuse("seconds", "on a line that rises from above 0", seconds.tolist())
     odds = share / (1 - share)
-    expected = _whole(odds * setup / slope)
+    expected = whole(odds * setup / slope)
     mistakes = {
         "rounded down, the batch falls just short of the share: round up": expected - 1,
-        "that is where setup and work are equal, half of peak throughput": _whole(setup / slope),
-        "share / (1 - share) is wanted, not share alone": _whole(share * setup / slope),
-        "slope and intercept are swapped": _whole(odds * slope / setup),
+        "that is where setup and work are equal, half of peak throughput": whole(setup / slope),
+        "share / (1 - share) is wanted, not share alone": whole(share * setup / slope),
+        "slope and intercept are swapped": whole(odds * slope / setup),
     }
     return number(answer, expected, "in a batch", tolerance=0, mistakes=mistakes)
 
 
-def batching_highest_rate(answer: object, per_item: float, setup: float, latency: float) -> Verdict:
-    """Check exercise 3 of batching: the highest rate at which mean latency stays within a limit.
+def highest_rate(answer: object, per_item: float, setup: float, latency: float) -> Verdict:
+    """Check exercise 3: the highest rate at which mean latency stays within a limit.
 
     Parameters
     ----------
@@ -212,7 +122,7 @@ def batching_highest_rate(answer: object, per_item: float, setup: float, latency
 
     Examples
     --------
-    >>> bool(batching_highest_rate(1 / 0.002, per_item=0.002, setup=0.02, latency=0.1))
+    >>> bool(highest_rate(1 / 0.002, per_item=0.002, setup=0.02, latency=0.1))
     False
     """
     per_item = check.number("per_item", per_item, least=check.LEAST, most=1e26)
@@ -234,7 +144,7 @@ def batching_highest_rate(answer: object, per_item: float, setup: float, latency
     return number(answer, low, "requests/s", tolerance=0.01, mistakes=mistakes)
 
 
-def batching_budget(
+def budget(
     answer: object,
     budgets: FloatArray,
     tpot: float,
@@ -242,7 +152,7 @@ def batching_budget(
     step_time: StepTime,
     kv_tokens: int,
 ) -> Verdict:
-    """Check exercise 4 of batching: the largest token budget that keeps p99 TPOT in its SLO.
+    """Check exercise 4: the largest token budget that keeps p99 TPOT in its SLO.
 
     Parameters
     ----------
@@ -271,7 +181,7 @@ def batching_budget(
     Examples
     --------
     >>> requests, step = Workload([0.0], [8], [3]), StepTime(1.0, 0.0, 0.0, 0.0)
-    >>> batching_budget(8, [4, 8], tpot=1.0, workload=requests, step_time=step, kv_tokens=99)
+    >>> budget(8, [4, 8], tpot=1.0, workload=requests, step_time=step, kv_tokens=99)
     PASS  8 tokens
     """
     budgets = check.sequence("budgets", budgets, least=1, most=check.LARGEST_COUNT, whole=True)
@@ -293,26 +203,3 @@ def batching_budget(
         "that holds it too, but a larger budget that holds it prefills faster": min(inside),
     }
     return number(answer, max(inside), "tokens", tolerance=0, mistakes=mistakes)
-
-
-def _whole(exact: float) -> int:
-    """Round up, but not what is above a whole number by rounding alone."""
-    return math.ceil(exact - 1e-6)
-
-
-def _slips(expected: float) -> dict[str, float]:
-    """Return what slips of unit or form would have made of the expected value."""
-    slips = {
-        "a thousand times too large: milliseconds for seconds?": expected * 1000,
-        "a thousand times too small: seconds for milliseconds?": expected / 1000,
-        "a hundred times too large: a percentage where a fraction is asked?": expected * 100,
-        "a hundred times too small: a fraction where a percentage is asked?": expected / 100,
-        "the sign is wrong": -expected,
-    }
-    if expected:
-        slips["upside down: the reciprocal is asked"] = 1 / expected
-    if 0 < expected < 1:
-        slips["the complement: 1 minus this is asked"] = 1 - expected
-    if expected == int(expected):
-        slips |= {"one too many": expected + 1, "one too few": expected - 1}
-    return slips

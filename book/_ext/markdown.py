@@ -1,0 +1,130 @@
+"""Write what Sphinx has read as Markdown that any Jupyter renders."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from urllib.parse import urljoin
+
+from docutils import nodes
+
+Address = Callable[[str], str | None]
+
+
+class Markdown:
+    """Markdown of resolved nodes; ``address`` makes a link on the page one that works elsewhere."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+
+    def block(self, node: nodes.Node, level: int = 1) -> str:
+        """Return one block; ``level`` is that of the headings next in it."""
+        write = getattr(self, f"_{type(node).__name__}", None)
+        if write is None:
+            raise NotImplementedError(
+                f"no Markdown for {type(node).__name__}: {node.astext()[:60]!r}"
+            )
+        return write(node, level).strip("\n")
+
+    def blocks(self, children: Iterable[nodes.Node], level: int = 1) -> str:
+        """Return blocks one after another, those that leave nothing left out."""
+        return "\n\n".join(filter(None, (self.block(child, level) for child in children)))
+
+    def inline(self, node: nodes.Node) -> str:
+        """Return the text of a node with its emphasis, links and mathematics."""
+        if isinstance(node, nodes.Text):
+            return re.sub(r"([\\*_`<$])", r"\\\1", str(node)).replace("\n", " ")
+        inner = "".join(self.inline(child) for child in node.children)
+        match type(node).__name__:
+            case "strong":
+                return f"**{inner}**"
+            case "emphasis":
+                return f"*{inner}*"
+            case "literal":
+                return f"`{node.astext()}`"
+            case "math":
+                return f"${node.astext()}$"
+            case "reference":
+                link = self.address(node["refuri"]) if "refuri" in node else None
+                return f"[{inner}]({link})" if link else inner
+            case "target" | "comment" | "meta" | "raw":
+                return ""
+        return inner
+
+    def _paragraph(self, node: nodes.Element, _: int) -> str:
+        return "".join(self.inline(child) for child in node.children)
+
+    _caption = _rubric = _lesson_facts = _paragraph
+
+    def _section(self, node: nodes.Element, level: int) -> str:
+        return self.blocks(node.children, level + 1)
+
+    def _title(self, node: nodes.Element, level: int) -> str:
+        return f"{'#' * (level - 1)} {self._paragraph(node, level)}"
+
+    def _container(self, node: nodes.Element, level: int) -> str:
+        return self.blocks(node.children, level)
+
+    def _bullet_list(self, node: nodes.Element, level: int) -> str:
+        return "\n".join(self._item(item, "- ", level) for item in node.children)
+
+    def _enumerated_list(self, node: nodes.Element, level: int) -> str:
+        first = node.get("start", 1)
+        return "\n".join(
+            self._item(item, f"{number}. ", level)
+            for number, item in enumerate(node.children, first)
+        )
+
+    def _item(self, item: nodes.Node, mark: str, level: int) -> str:
+        lines = self.blocks(item.children, level).split("\n")
+        return mark + "\n".join(
+            [lines[0], *(f"{' ' * len(mark)}{line}".rstrip() for line in lines[1:])]
+        )
+
+    def _table(self, node: nodes.Element, level: int) -> str:
+        rows = [
+            [self.blocks(entry.children, level).replace("|", r"\|") for entry in row.children]
+            for row in node.findall(nodes.row)
+        ]
+        rows.insert(1, ["---"] * len(rows[0]))
+        return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+    def _math_block(self, node: nodes.Element, _: int) -> str:
+        return f"$$\n{node.astext().strip()}\n$$"
+
+    def _literal_block(self, node: nodes.Element, _: int) -> str:
+        return f"```{node.get('language', '')}\n{node.astext()}\n```"
+
+    def _block_quote(self, node: nodes.Element, level: int) -> str:
+        return "\n".join(
+            f"> {line}".rstrip() for line in self.blocks(node.children, level).split("\n")
+        )
+
+    def _dropdown_main(self, node: nodes.Element, level: int) -> str:
+        title, *rest = node.children
+        said = "".join(self.inline(child) for child in title.children).strip()
+        return f"<details>\n<summary>{said}</summary>\n\n{self.blocks(rest, level)}\n\n</details>"
+
+    def _nothing(self, *_: object) -> str:
+        return ""
+
+    _target = _comment = _meta = _raw = _nothing
+
+
+def elsewhere(site: str, page: str) -> Address:
+    """Return how links on a page of the site are written outside it; without a site, only its own.
+
+    Parameters
+    ----------
+    site : str
+        Address of the published site, or nothing.
+    page : str
+        Address of the page below it.
+    """
+
+    def address(link: str) -> str | None:
+        if re.match(r"[a-z]+:", link):
+            return link
+        return urljoin(urljoin(site, page), link) if site else None
+
+    return address

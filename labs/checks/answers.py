@@ -1,0 +1,480 @@
+"""What an answer can be, and how each kind is compared with the expected one."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from labs import validation as check
+
+Option = str | int | float | bool
+
+
+class AnswerError(AssertionError):
+    """A wrong answer, shown by Jupyter as its one sentence instead of a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"FAIL  {self}"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of a check; true if it passed, and shown as its message.
+
+    Attributes
+    ----------
+    passed : bool
+        Whether the answer is right.
+    message : str
+        What was got and expected, and the mistake that would explain it.
+
+    Examples
+    --------
+    >>> Verdict(passed=True, message="0.37")
+    PASS  0.37
+    """
+
+    passed: bool
+    message: str
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    def __repr__(self) -> str:
+        return f"{'PASS' if self.passed else 'FAIL'}  {self.message}"
+
+    def grade(self) -> "Verdict":
+        """Return a pass and raise a fail, so that a grader sees which cell went wrong.
+
+        Returns
+        -------
+        Verdict
+            Itself.
+
+        Raises
+        ------
+        AnswerError
+            If the answer is wrong or missing; Jupyter shows the message alone.
+
+        Examples
+        --------
+        >>> number(0.37, 0.37).grade()
+        PASS  0.37
+        """
+        if not self.passed:
+            raise AnswerError(self.message)
+        return self
+
+
+def number(
+    answer: object,
+    expected: float,
+    unit: str = "",
+    tolerance: float = 0.01,
+    mistakes: Mapping[str, float] | None = None,
+) -> Verdict:
+    """Compare a number with the expected one, and name the mistake that would explain it.
+
+    Parameters
+    ----------
+    answer : object
+        What the learner gave; anything but a finite number fails with a sentence.
+    expected : float
+        The right value.
+    unit : str
+        Unit of both, for the message.
+    tolerance : float
+        Relative error that still passes; 0 asks for the exact number.
+    mistakes : mapping of str to float
+        What a usual wrong turn would have given, by its description. Slips of unit and form
+        (a thousand, a hundred, sign, reciprocal, complement, one off) need not be listed.
+
+    Returns
+    -------
+    Verdict
+
+    Raises
+    ------
+    ValueError
+        If anything but the answer is out of range.
+
+    Examples
+    --------
+    >>> number(0.63, 0.37, mistakes={"that is the share wasted": 0.63})
+    FAIL  got 0.63, expected 0.37: that is the share wasted
+    >>> number(0.37, 0.37)
+    PASS  0.37
+    """
+    expected = check.number("expected", expected)
+    tolerance = check.number("tolerance", tolerance, least=0)
+    check.instance("unit", unit, str)
+    mistakes = _explanations(mistakes)
+    if missing(answer):
+        return UNANSWERED
+    try:
+        got = check.number("answer", answer)
+    except ValueError as problem:
+        return Verdict(False, str(problem))
+    shown = f"{got:.6g} {unit}".strip()
+    if _close(got, expected, tolerance):
+        return Verdict(True, shown)
+    message = f"got {shown}, expected {f'{expected:.6g} {unit}'.strip()}"
+    for reason, wrong in {**mistakes, **_slips(expected)}.items():
+        if math.isclose(got, wrong, rel_tol=max(tolerance, 1e-6)):
+            return Verdict(False, f"{message}: {reason}")
+    return Verdict(False, message)
+
+
+def numbers(
+    answer: object,
+    expected: Mapping[str, float],
+    unit: str = "",
+    tolerance: float = 0.01,
+    mistakes: Mapping[str, Sequence[float]] | None = None,
+) -> Verdict:
+    """Compare several numbers with the expected ones; the first that is wrong is named.
+
+    Parameters
+    ----------
+    answer : object
+        What the learner gave: as many numbers as are expected, in their order, as a list, a
+        tuple, an array, or a mapping by the same names.
+    expected : mapping of str to float
+        The right values by name, at least one.
+    unit : str
+        Unit of all, for the message.
+    tolerance : float
+        Relative error of each that still passes; 0 asks for the exact numbers.
+    mistakes : mapping of str to sequence of float
+        What a usual wrong turn would have given in place of all of them, by its description.
+
+    Returns
+    -------
+    Verdict
+
+    Raises
+    ------
+    ValueError
+        If anything but the answer is out of range.
+
+    Examples
+    --------
+    >>> numbers([0.5, 3], {"load": 0.5, "mean number": 1})
+    FAIL  mean number: got 3, expected 1
+    """
+    names, values = list(_named("expected", expected)), list(expected.values())
+    values = [check.number("expected", value) for value in values]
+    mistakes = _explanations(mistakes)
+    if missing(answer):
+        return UNANSWERED
+    wanted = f"{len(names)} numbers: {_brief(names)}"
+    given = [answer.get(name) for name in names] if isinstance(answer, Mapping) else answer
+    try:
+        got = check.sequence("answer", given, size=len(names))
+    except ValueError:
+        return _refused(wanted, answer)
+    near = max(tolerance, 1e-6)
+    explained = [
+        reason
+        for reason, wrong in mistakes.items()
+        if all(
+            map(
+                partial(math.isclose, rel_tol=near),
+                got,
+                check.sequence("mistakes", wrong, size=len(names)),
+            )
+        )
+    ]
+    for name, one, value in zip(names, got.tolist(), values, strict=True):
+        verdict = number(one, value, unit, tolerance)
+        if not verdict:
+            message = verdict.message.partition(": ")[0] if explained else verdict.message
+            return Verdict(False, ": ".join([name, message, *explained[:1]]))
+    return Verdict(True, _brief(f"{one:.6g}" for one in got))
+
+
+def choice(
+    answer: object,
+    expected: Option,
+    options: Sequence[Option],
+    mistakes: Mapping[Option, str] | None = None,
+) -> Verdict:
+    """Compare one of several options with the expected one.
+
+    Parameters
+    ----------
+    answer : object
+        What the learner gave; anything that is no option fails with a sentence.
+    expected : str, int, float or bool
+        The right option.
+    options : sequence
+        What there is to choose from.
+    mistakes : mapping of option to str
+        Why somebody takes this option, and what it misses.
+
+    Returns
+    -------
+    Verdict
+
+    Raises
+    ------
+    ValueError
+        If ``expected`` or a key of ``mistakes`` is no option, or ``options`` no list of them.
+
+    Examples
+    --------
+    >>> choice("large", "small", ["small", "large"], {"large": "it does not fit the memory"})
+    FAIL  got large, expected small: it does not fit the memory
+    """
+    options, reasons = _options(options), _explanations(mistakes)
+    for name, values in (("expected", [expected]), ("mistakes", list(reasons))):
+        for value in values:
+            if _option(value, options) is None:
+                raise check.refuse(name, f"one of {options}", value)
+    if missing(answer):
+        return UNANSWERED
+    found = _option(answer, options)
+    if found is None:
+        return _refused(f"one of {', '.join(map(str, options))}", answer)
+    if found == expected:
+        return Verdict(True, str(found))
+    message = f"got {found}, expected {expected}"
+    return Verdict(False, f"{message}: {reasons[found]}" if found in reasons else message)
+
+
+def choices(
+    answer: object,
+    expected: Mapping[str, Option],
+    options: Sequence[Option],
+    mistakes: Mapping[str, Sequence[Option]] | None = None,
+) -> Verdict:
+    """Compare a choice for each of several things with the expected ones.
+
+    Parameters
+    ----------
+    answer : object
+        What the learner gave: one option for each, in order, as a list, a tuple, an array, or a
+        mapping by the same names.
+    expected : mapping of str to option
+        The right options by the name of what they are for, at least one.
+    options : sequence
+        What there is to choose from.
+    mistakes : mapping of str to sequence of options
+        What a usual wrong turn would have given in place of all of them, by its description.
+
+    Returns
+    -------
+    Verdict
+
+    Raises
+    ------
+    ValueError
+        If ``expected`` is no mapping of names to options.
+
+    Examples
+    --------
+    >>> choices(["accept", "accept"], {"a": "accept", "b": "block"}, ["accept", "block"])
+    FAIL  b: got accept, expected block
+    """
+    names, options = list(_named("expected", expected)), _options(options)
+    for value in expected.values():
+        if _option(value, options) is None:
+            raise check.refuse("expected", f"of values out of {options}", value)
+    mistakes = _explanations(mistakes)
+    if missing(answer):
+        return UNANSWERED
+    given = [answer.get(name) for name in names] if isinstance(answer, Mapping) else answer
+    if isinstance(given, np.ndarray) and given.ndim == 1:
+        given = list(given)
+    if not isinstance(given, list | tuple) or len(given) != len(names):
+        return _refused(f"{len(names)} of {', '.join(map(str, options))}, in order", answer)
+    got = [_option(one, options) for one in given]
+    for name, one, found, value in zip(names, given, got, expected.values(), strict=True):
+        if found is None:
+            return Verdict(False, f"{name}: {check.refuse('answer', f'one of {options}', one)}")
+        if found != value:
+            explained = [reason for reason, wrong in mistakes.items() if list(wrong) == got]
+            said = [name, f"got {found}, expected {value}", *explained[:1]]
+            return Verdict(False, ": ".join(said))
+    return Verdict(True, _brief(map(str, got)))
+
+
+def function(
+    answer: object,
+    cases: Mapping[str, tuple[Any, ...]],
+    expected: Mapping[str, float],
+    unit: str = "",
+    tolerance: float = 0.01,
+    mistakes: Mapping[str, Callable[..., float]] | None = None,
+) -> Verdict:
+    """Call the learner's function and compare what it returns with the expected numbers.
+
+    Parameters
+    ----------
+    answer : object
+        What the learner gave; anything that cannot be called fails with a sentence, and so does
+        a function that raises.
+    cases : mapping of str to tuple
+        Arguments of each call, by its name.
+    expected : mapping of str to float
+        The right value of each call, by the same names.
+    unit : str
+        Unit of all, for the message.
+    tolerance : float
+        Relative error of each that still passes; 0 asks for the exact numbers.
+    mistakes : mapping of str to callable
+        A function as a usual wrong turn would have written it, by its description.
+
+    Returns
+    -------
+    Verdict
+
+    Raises
+    ------
+    ValueError
+        If anything but the answer is out of range.
+
+    Examples
+    --------
+    >>> function(lambda x: x, {"x = 3": (3,)}, {"x = 3": 9}, mistakes={"not squared": lambda x: x})
+    FAIL  x = 3: got 3, expected 9: not squared
+    """
+    names = _named("expected", expected)
+    if list(names) != list(_named("cases", cases)):
+        raise check.refuse("cases", f"named as expected, {list(names)}", list(cases))
+    if not all(isinstance(arguments, tuple) for arguments in cases.values()):
+        raise check.refuse("cases", "tuples of arguments", list(cases.values()))
+    mistakes = _explanations(mistakes)
+    if not all(callable(wrong) for wrong in mistakes.values()):
+        raise check.refuse("mistakes", "functions by description", mistakes)
+    if missing(answer):
+        return UNANSWERED
+    if not callable(answer):
+        return _refused("a function", answer)
+    for name, arguments in cases.items():
+        try:
+            got = answer(*arguments)
+        except Exception as problem:
+            told = _short(f"{type(problem).__name__}: {problem}")
+            return Verdict(False, f"{name}: your function raised {told}")
+        explained = {reason: float(wrong(*arguments)) for reason, wrong in mistakes.items()}
+        verdict = number(got, expected[name], unit, tolerance, explained)
+        if not verdict:
+            said = "your function returned nothing" if got is None else verdict.message
+            return Verdict(False, f"{name}: {said.replace('answer', 'what it returns', 1)}")
+    return Verdict(True, f"{len(cases)} of {len(cases)} calls")
+
+
+def missing(answer: object) -> bool:
+    """Say whether nobody has answered yet: None, or the dots of the answer cell.
+
+    Parameters
+    ----------
+    answer : object
+        What the answer cell holds.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> missing(...), missing(0)
+    (True, False)
+    """
+    return answer is None or answer is ...
+
+
+UNANSWERED = Verdict(False, "no answer yet: replace the ... in the answer cell")
+
+
+def whole(exact: float) -> int:
+    """Round up, but not what is above a whole number by rounding alone.
+
+    Parameters
+    ----------
+    exact : float
+        What a formula gave.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> whole(2.1), whole(0.7 / 0.1), 0.3 * 10 / 0.1 > 30
+    (3, 7, False)
+    """
+    return math.ceil(exact - 1e-6)
+
+
+def _close(got: float, expected: float, tolerance: float) -> bool:
+    return math.isclose(got, expected, rel_tol=tolerance, abs_tol=tolerance * 1e-9)
+
+
+def _refused(requirement: str, answer: object) -> Verdict:
+    """Return the verdict on an answer that is not of the kind asked for."""
+    return Verdict(False, str(check.refuse("answer", requirement, answer)))
+
+
+def _options(options: object) -> list[Option]:
+    kinds = (str, bool, int, float)
+    if not isinstance(options, list | tuple) or not all(isinstance(one, kinds) for one in options):
+        raise check.refuse("options", "a list of words and numbers", options)
+    return list(options)
+
+
+def _option(answer: object, options: list[Option]) -> Option | None:
+    """Return the option that is meant; numpy's scalars mean their values."""
+    value = answer.item() if isinstance(answer, np.generic) else answer
+    kinds = (str, bool, int, float)
+    same = (one for one in options if isinstance(value, kinds) and _alike(value, one))
+    return next(same, None)
+
+
+def _alike(value: Option, option: Option) -> bool:
+    number_or_word = isinstance(value, bool) == isinstance(option, bool)
+    return number_or_word and value == option
+
+
+def _named(name: str, value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping) or not value:
+        raise check.refuse(name, "a mapping from names, not empty", value)
+    return value
+
+
+def _explanations(mistakes: Any) -> Mapping[Any, Any]:
+    if not isinstance(mistakes, Mapping | None):
+        raise check.refuse("mistakes", "a mapping, or None", mistakes)
+    return mistakes or {}
+
+
+def _brief(words: Iterable[str]) -> str:
+    first, rest = (listed := list(words))[:6], listed[6:]
+    return ", ".join([*first, *(["..."] if rest else [])])
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 160 else f"{line[:157]}..."
+
+
+def _slips(expected: float) -> dict[str, float]:
+    """Return what slips of unit or form would have made of the expected value."""
+    slips = {
+        "a thousand times too large: milliseconds for seconds?": expected * 1000,
+        "a thousand times too small: seconds for milliseconds?": expected / 1000,
+        "a hundred times too large: a percentage where a fraction is asked?": expected * 100,
+        "a hundred times too small: a fraction where a percentage is asked?": expected / 100,
+        "the sign is wrong": -expected,
+    }
+    if expected:
+        slips["upside down: the reciprocal is asked"] = 1 / expected
+    if 0 < expected < 1:
+        slips["the complement: 1 minus this is asked"] = 1 - expected
+    if expected == int(expected):
+        slips |= {"one too many": expected + 1, "one too few": expected - 1}
+    return slips
