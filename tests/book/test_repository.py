@@ -43,6 +43,12 @@ def test_no_file_names_a_registry_or_a_place_on_a_machine(pattern: str) -> None:
     assert found == []
 
 
+def test_the_wheel_holds_every_package_of_labs() -> None:
+    setup = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    found = {str(path.parent.relative_to(ROOT)) for path in ROOT.glob("labs/**/__init__.py")}
+    assert {name.replace(".", "/") for name in setup["packages"]} == found
+
+
 def test_locks_pin_every_version_with_hashes() -> None:
     for lock in (ROOT / "requirements.lock", ROOT / "tests" / "requirements.lock"):
         entries = re.split(r"\n(?=\S)", lock.read_text().strip())

@@ -13,7 +13,9 @@ import pytest
 import labs
 
 MODULES = [
-    module.name for module in pkgutil.iter_modules(labs.__path__) if not module.name.startswith("_")
+    module.name.removeprefix("labs.")
+    for module in pkgutil.walk_packages(labs.__path__, "labs.")
+    if not module.name.startswith("labs._")
 ]
 
 
