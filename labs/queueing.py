@@ -237,7 +237,7 @@ def erlang_c(offered_load: Real, servers: Real) -> Real:
 
     References
     ----------
-    Erlang (1917); Gross and Harris, Fundamentals of Queueing Theory, §2.3.
+    Erlang (1917); Gross and Harris, Fundamentals of Queueing Theory (multi-server queues).
 
     Examples
     --------
@@ -300,7 +300,7 @@ def mmc(arrival_rate: Real, service_rate: Real, servers: Real) -> MarkovQueue:
 
     References
     ----------
-    Gross and Harris, Fundamentals of Queueing Theory, §2.3.
+    Gross and Harris, Fundamentals of Queueing Theory (multi-server queues).
 
     Examples
     --------
@@ -350,7 +350,7 @@ def mmck(arrival_rate: Real, service_rate: Real, servers: Real, capacity: Real) 
 
     References
     ----------
-    Gross and Harris, Fundamentals of Queueing Theory, chapter 2.
+    Gross and Harris, Fundamentals of Queueing Theory (queues of finite capacity).
 
     Examples
     --------

@@ -176,8 +176,8 @@ def psi(reference: FloatArray, current: FloatArray) -> float:
 
     References
     ----------
-    Du Pisanie et al., "A critical review of existing and new population stability testing
-    procedures in credit risk scoring", arXiv:2303.01227 (2023).
+    Formula and limits: ``perf_psi`` of the R package scorecard. It is Jeffreys' divergence, the
+    sum of the Kullback–Leibler divergences both ways.
 
     Examples
     --------
