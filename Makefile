@@ -1,10 +1,10 @@
-# make book · make test · make serve · make bench · make clean
+# make book · make test · make serve · make bench · make mutants · make clean
 PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: book test serve bench clean lock vendor chromium
+.PHONY: book test serve bench mutants clean lock vendor chromium
 
 book: .venv/book
 	@$(BIN)/python book/build.py
@@ -17,6 +17,10 @@ serve: .venv/book
 
 bench: .venv/tests
 	@$(BIN)/python -m benchmarks
+
+MODULES ?=
+mutants: .venv/tests
+	@$(BIN)/python tests/mutants.py $(MODULES)
 
 clean:
 	rm -rf _build

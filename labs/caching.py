@@ -48,7 +48,7 @@ def hits(trace: IntArray, capacity: int, policy: str = "lru") -> BoolArray:
     since it came in (the oldest to reach that count among equals), ``clock`` the oldest not used
     since it was last passed over, ``sieve`` likewise by a hand that moves through a queue in order
     of insertion, ``s3fifo`` keeps a tenth of the room for newcomers and lets them into the main
-    queue if used again, ``belady`` evicts what is needed last, which no policy can beat.
+    queue if used twice more, ``belady`` evicts what is needed last, which no policy can beat.
 
     Parameters
     ----------

@@ -187,7 +187,8 @@ def serve_tenants(
     token_time : float
         Seconds to prefill one token, above 0.
     slack : int
-        At least 0, which is join the shortest queue; a large number is pure affinity.
+        At least 0, which is join the shortest queue with ties to a server that keeps the prefix; a
+        large number is pure affinity.
     servers, tenants : int
         At least 1.
     exponent : float

@@ -223,6 +223,11 @@ def test_a_student_may_never_see_a_digit(teacher: digits.Training) -> None:
     assert not (labels.network.predict(data.test_x) == 3).any()
 
 
+def test_the_digit_never_seen_may_be_zero(teacher: digits.Training) -> None:
+    labels = digits.distill(teacher.network, (16,), rng(3), 4.0, 0.0, epochs=20, without=0)
+    assert not (labels.network.predict(digits.load().test_x) == 0).any()
+
+
 # Many students side by side
 
 
