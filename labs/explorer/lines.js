@@ -50,6 +50,7 @@ function linePanel(stage, spec, index, { width, height, top, below }) {
   const parametric = panel.x !== spec.along;
   const bars = panel.marks === "bars";
   const many = panel.y.length > 1;
+  const looks = looksOf(numbers, spec, index);
   const slider = numbers.sliders[numbers.axis(spec.along)];
   const [ySpan, xSpan] = [panel.y_range ?? reach(numbers, panel, "y"), panel.x_range ?? (parametric
     ? reach(numbers, panel, "x") : ends(slider, bars))];
@@ -63,7 +64,7 @@ function linePanel(stage, spec, index, { width, height, top, below }) {
   const up = scale(ySpan, [box.bottom, box.top], panel.y_log);
   const most = (box.right - box.left) / 44;
   const powers = !parametric && panel.x_log && slider.values.length <= 16 && slider.values.every(Number.isInteger);
-  const xTicks = options ? slider.values : powers ? thin(slider.values, most) : panel.x_log ? logTicks(xSpan, most) : linearTicks(xSpan, Math.min(8, most));
+  const xTicks = options ? slider.values : powers ? thin(slider.values, most) : panel.x_log ? logTicks(xSpan, (box.right - box.left) / 52) : linearTicks(xSpan, Math.min(8, most));
   const title = !many ? axisTitle(parts[0]) : panel.label ? "" : axisTitle({ ...parts[0], label: parts.map((part) => part.label).join(", ") });
 
   /** @param {Cell} cell */
@@ -108,20 +109,20 @@ function linePanel(stage, spec, index, { width, height, top, below }) {
         const aside = (i - (panel.y.length - 1) / 2) * wide;
         track.forEach((point) => { point[0] += aside; });
         const columns = track.map(([x, y]) => column(box, x, y, wide, up(0)));
-        const look = { fill: `url(#${stage.id}-kind-${i})`, class: `xp-column xp-kind-${i}`, "data-quantity": panel.y[i] };
+        const look = { fill: `url(#${stage.id}-kind-${looks[i]})`, class: `xp-column xp-kind-${looks[i]}`, "data-quantity": panel.y[i] };
         curves.append(svg("path", { ...look, d: columns.map((d, n) => (n === now ? "" : d)).join("") }),
           svg("path", { ...look, d: columns[now], "aria-current": true }));
         return;
       }
       curves.append(svg("path", { d: path(track), class: "xp-line", "data-quantity": panel.y[i],
-        style: `stroke:var(--xp-${i})`, "stroke-dasharray": DASHES[i] || null }));
+        style: `stroke:var(--xp-${looks[i]})`, "stroke-dasharray": DASHES[looks[i]] || null }));
       if (parametric) {
         curves.append(...track.filter((p) => p.every(Number.isFinite)).map(([cx, cy]) =>
-          svg("circle", { cx: px(cx), cy: px(cy), r: 2, style: `fill:var(--xp-${i})` })));
+          svg("circle", { cx: px(cx), cy: px(cy), r: 2, style: `fill:var(--xp-${looks[i]})` })));
       }
     });
     const dots = [
-      ...panel.y.map((name, i) => mark(numbers, box, cell, { x: panel.x, y: name, label: "" }, i, tracks[i][now])),
+      ...panel.y.map((name, i) => mark(numbers, box, cell, { x: panel.x, y: name, label: "" }, looks[i], tracks[i][now])),
       ...panel.points.map((point, i) => mark(numbers, box, cell, point, panel.y.length + i,
         [across(numbers.at(point.x, cell)), up(numbers.at(point.y, cell))])),
     ].flatMap((dot) => dot ?? []);
@@ -134,7 +135,7 @@ function linePanel(stage, spec, index, { width, height, top, below }) {
       curves.prepend(drawRule(rule, value, [from, to]));
       marks.append(ruleLabel(space, box, rule, from));
     }
-    if (many) marks.append(...endLabels(stage, box, tracks, names, bars));
+    if (many) marks.append(...endLabels(stage, box, tracks, names, looks, bars));
     if (parametric) marks.append(...extremes(space, box, tracks[0], slider, now));
     moving.replaceChildren(curves, marks);
   };
@@ -149,6 +150,13 @@ function linePanel(stage, spec, index, { width, height, top, below }) {
     return put(cell, along, distance.indexOf(Math.min(...distance)));
   };
   return { root, move, pick };
+}
+
+/** Colour and dashes of each curve: those of its namesake in the first panel, where all have one there.
+ * @param {Numbers} numbers @param {LinesSpec} spec @param {number} index */
+function looksOf(numbers, spec, index) {
+  const [first, own] = [0, index].map((i) => spec.panels[i].y.map((name) => numbers.part(name).label));
+  return own.map((name, i) => (own.every((one) => first.includes(one)) ? first.indexOf(name) : i));
 }
 
 /** What an axis must show: quantities, points and rules, over the whole grid. @param {Numbers} numbers
@@ -234,18 +242,18 @@ function mark(numbers, box, cell, point, series, [x, y]) {
 }
 
 /** Names of the series at the ends of their lines. @param {Stage} stage @param {Box} box @param {number[][][]} tracks
- * @param {string[][]} names @param {boolean} bars */
-function endLabels(stage, box, tracks, names, bars) {
+ * @param {string[][]} names @param {number[]} looks @param {boolean} bars */
+function endLabels(stage, box, tracks, names, looks, bars) {
   const last = tracks.map((track) => track.filter(([x, y]) => x <= box.right + 1 && !Number.isNaN(y)).pop() ?? [box.right, box.bottom]);
   const wanted = last.map(([, y]) => Math.max(box.top, Math.min(box.bottom, y)));
   const settled = spread(wanted, names.map((rows) => rows.length * 14 + 6), box.top, box.bottom);
   return names.flatMap((rows, i) => {
-    const from = px(box.right + 3);
+    const [from, look] = [px(box.right + 3), looks[i]];
     const sample = bars
-      ? svg("rect", { x: from, y: px(settled[i] - 5), width: SAMPLE - 7, height: 11, fill: `url(#${stage.id}-kind-${i})`, class: `xp-column xp-kind-${i}` })
+      ? svg("rect", { x: from, y: px(settled[i] - 5), width: SAMPLE - 7, height: 11, fill: `url(#${stage.id}-kind-${look})`, class: `xp-column xp-kind-${look}` })
       : svg("line", { x1: from, x2: from + SAMPLE - 5, y1: px(settled[i]), y2: px(settled[i]), class: "xp-line",
-        style: `stroke:var(--xp-${i})`, "stroke-dasharray": DASHES[i] || null });
-    const text = label(from + SAMPLE, settled[i] + 4 - 7 * (rows.length - 1), "", { class: "xp-series", style: `fill:var(--xp-${i})` });
+        style: `stroke:var(--xp-${look})`, "stroke-dasharray": DASHES[look] || null });
+    const text = label(from + SAMPLE, settled[i] + 4 - 7 * (rows.length - 1), "", { class: "xp-series", style: `fill:var(--xp-${look})` });
     text.append(...rows.map((row, n) => svg("tspan", { x: from + SAMPLE, dy: n ? 14 : 0 }, row)));
     return [sample, text];
   });
