@@ -35,7 +35,9 @@ def test_the_five_core_lessons_are_there() -> None:
     assert core <= {path.stem for path in LESSONS}
 
 
-@pytest.mark.parametrize(("one", "other"), list(combinations(LESSONS, 2)), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    ("one", "other"), list(combinations(LESSONS, 2)), ids=lambda path: path.stem
+)
 def test_lessons_share_hardly_a_sentence(one: Path, other: Path) -> None:
     mine, theirs = runs(prose(one)), runs(prose(other))
     assert min(len(mine), len(theirs)) > 1000

@@ -44,6 +44,13 @@ def broken(contract: Contract, payload: Any) -> list[tuple[str, str]]:
     return [(found.where, found.rule) for found in violations(contract, payload)]
 
 
+def test_what_is_wrong_is_told_in_the_order_of_the_payload() -> None:
+    parts = {"b": {"items": {"type": "string"}}, "a": {"type": "null"}}
+    payload = {"b": ["x", *range(11)], "a": 1}
+    places = [found.where for found in violations(Contract({"properties": parts}), payload)]
+    assert places == ["$.a", *(f"$.b[{i}]" for i in range(1, 12))]
+
+
 def test_a_payload_that_keeps_the_contract_breaks_nothing() -> None:
     assert violations(CHAT, chat()) == []
     assert violations(CHAT, chat(mail="a@b.example")) == []

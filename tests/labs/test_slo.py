@@ -208,6 +208,7 @@ NOTHING = Engine(STEP).run(Workload([], [], []))
     ("call", "argument"),
     [
         (lambda: slo.error_budget(1, 30), "slo"),
+        (lambda: slo.error_budget(0, 30), "slo"),
         (lambda: slo.error_budget(0.9, 0), "days"),
         (lambda: slo.burn_rate(1.5, 0.9), "error_rate"),
         (lambda: slo.burn_rate(0.5, 1), "slo"),
@@ -218,6 +219,7 @@ NOTHING = Engine(STEP).run(Workload([], [], []))
         (lambda: slo.quantile_interval([-1e31], 0.5), "sample"),
         (lambda: slo.quantile_interval([1.0], 1), "p"),
         (lambda: slo.quantile_interval([1.0], 0.5, 1), "level"),
+        (lambda: slo.quantile_interval([1.0], 0.5, 0), "level"),
         (lambda: slo.goodput(None, 1, 1), "timeline"),
         (lambda: slo.goodput(NOTHING, 1, 1), "timeline"),
         (lambda: slo.attainment(TIMELINE, -1, 1), "ttft"),
