@@ -46,6 +46,8 @@ MENDS = [
         re.compile(r"<div id=\"pst-primary-sidebar\""),
         '<div id="pst-primary-sidebar" role="region" aria-label="Book"',
     ),
+    # Sphinx puts the list of what a function returns into a paragraph.
+    (re.compile(r"<p>(<ul class=\"simple\">.*?</ul>)\s*</p>", re.DOTALL), r"\1"),
     # A list whose children are not list items, which have a role that is withdrawn.
     (re.compile(r"<div role=\"list\" class=\"citation-list\">"), '<div class="citation-list">'),
     (re.compile(r" role=\"doc-biblioentry\""), ""),
