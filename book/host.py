@@ -5,6 +5,7 @@ import gzip
 import http.server
 import io
 import re
+import sys
 import threading
 from pathlib import Path
 from typing import BinaryIO
@@ -37,13 +38,21 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def serve(folder: Path, port: int = 0) -> http.server.ThreadingHTTPServer:
+class Server(http.server.ThreadingHTTPServer):
+    """Says nothing of browsers that leave before they have been answered."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+def serve(folder: Path, port: int = 0) -> Server:
     """Start to serve a folder in a thread; port 0 takes any that is free."""
     handler = functools.partial(Handler, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+    server = Server(("127.0.0.1", port), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 
 
-def address(server: http.server.ThreadingHTTPServer) -> str:
+def address(server: Server) -> str:
     return f"http://127.0.0.1:{server.server_port}"

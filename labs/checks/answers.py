@@ -403,12 +403,17 @@ def whole(exact: float) -> int:
     -------
     int
 
+    Raises
+    ------
+    ValueError
+        If it is no finite number.
+
     Examples
     --------
     >>> whole(2.1), whole(0.7 / 0.1), 0.3 * 10 / 0.1 > 30
     (3, 7, False)
     """
-    return math.ceil(exact - 1e-6)
+    return math.ceil(check.number("exact", exact) - 1e-6)
 
 
 def _close(got: float, expected: float, tolerance: float) -> bool:

@@ -696,6 +696,8 @@ add(
     tolerance=chance,
     mistakes=st.none() | st.just({"not doubled": lambda x: x}),
 )
+add(checks.missing, answer=hostile)
+add(checks.whole, names=("exact",), signed=True, exact=number)
 add(
     batching_checks.useful_share,
     signed=True,
