@@ -200,7 +200,7 @@ def choice(
     answer: object,
     expected: Option,
     options: Sequence[Option],
-    mistakes: Mapping[Option, str] | None = None,
+    mistakes: Mapping[Any, str] | None = None,
 ) -> Verdict:
     """Compare one of several options with the expected one.
 
