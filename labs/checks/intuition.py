@@ -213,7 +213,7 @@ def nightly(
     Examples
     --------
     >>> nightly([0.5, 0.4, 0.1], 2, [0, 1], [1, 9], [np.inf, 8], batch_cost=0.1, online_cost=0.5)
-    FAIL  saved: got 0.1, expected 0.3: the sign is wrong
+    FAIL  saved: got 0.1, expected 0.3
     """
     users = check.count("users", users)
     changed = check.sequence("changed", changed, least=0, infinite=True)
@@ -263,7 +263,7 @@ def contract(answer: object, good: Sequence[Any], bad: Mapping[str, Sequence[Any
     Parameters
     ----------
     answer : object
-        The learner's `Contract`.
+        The learner's `labs.contracts.Contract`.
     good : sequence
         Payloads that it must accept.
     bad : mapping of str to sequence
@@ -334,8 +334,8 @@ def alarm(answer: object, requests: FloatArray, errors: FloatArray, target: floa
 
     Examples
     --------
-    >>> alarm([1.0, 14.4, 59], [10] * 60, [9] * 60, target=0.9)
-    FAIL  spent: got 1, expected 0.3
+    >>> alarm([0.1389, 14.4, 59], [10] * 60, [10] * 60, target=0.99)
+    PASS  0.1389, 14.4, 59
     """
     requests = check.sequence("requests", requests, above=0)
     errors = check.sequence("errors", errors, size=requests.size, least=0)
