@@ -167,6 +167,8 @@ def numbers(
     """
     names, values = list(_named("expected", expected)), list(expected.values())
     values = [check.number("expected", value) for value in values]
+    tolerance = check.number("tolerance", tolerance, least=0)
+    check.instance("unit", unit, str)
     mistakes = _explanations(mistakes)
     if missing(answer):
         return UNANSWERED

@@ -239,6 +239,8 @@ def test_no_answer_makes_a_check_stumble(kind: str, answer: Any) -> None:
         (lambda: checks.number(1, 2, 3), "unit", "3"),
         (lambda: checks.number(1, 2, mistakes=[3]), "mistakes", "[3]"),
         (lambda: checks.numbers(1, {}), "expected", "{}"),
+        (lambda: checks.numbers([1], {"a": 1}, tolerance=None), "tolerance", "None"),
+        (lambda: checks.numbers([1], {"a": 1}, 7), "unit", "7"),
         (lambda: checks.numbers([1], {"a": "b"}), "expected", "'b'"),
         (lambda: checks.numbers([1], {"a": 2}, mistakes={"b": [1, 2]}), "mistakes", "2"),
         (lambda: checks.choice("a", "c", ["a", "b"]), "expected", "'c'"),
