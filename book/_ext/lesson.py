@@ -9,6 +9,8 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
+from skillcheck import skill_check, skill_question
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
@@ -39,12 +41,16 @@ class Lesson(SphinxDirective):
         return [head]
 
 
-def count(doctree: nodes.document) -> tuple[int, int, int]:
-    """Return minutes to read, sections, and explorers of a page."""
+def count(doctree: nodes.document) -> tuple[int, int, int, int]:
+    """Return minutes to read, sections, explorers and questions of a page."""
+    questions = list(doctree.findall(skill_question))
+    checked = {
+        text for check in doctree.findall(skill_check) for text in check.findall(nodes.paragraph)
+    }
     prose = [
         node.astext()
         for node in doctree.findall(nodes.TextElement)
-        if isinstance(node, nodes.paragraph | nodes.title | nodes.term)
+        if isinstance(node, nodes.paragraph | nodes.title | nodes.term) and node not in checked
     ]
     words = sum(len(re.findall(r"\w[\w'.,-]*", text)) for text in prose)
     cells = [node for node in doctree.findall(nodes.container) if "cell_input" in node["classes"]]
@@ -54,14 +60,15 @@ def count(doctree: nodes.document) -> tuple[int, int, int]:
         for node in doctree.findall(nodes.section)
     )
     minutes = words / WORDS_A_MINUTE + len(cells) * CELL_MINUTES + explorers * EXPLORER_MINUTES
-    return max(1, round(minutes)), sections, explorers
+    return max(1, round(minutes)), sections, explorers, len(questions)
 
 
 def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Write the facts into the head of the page."""
     for facts in doctree.findall(lesson_facts):
-        minutes, sections, explorers = count(doctree)
-        counted = {"minute": minutes, "section": sections, "explorer": explorers}
+        counted = dict(
+            zip(("minute", "section", "explorer", "question"), count(doctree), strict=True)
+        )
         parts = [f"{n} {name}{'s' if n > 1 else ''}" for name, n in counted.items() if n]
         facts += nodes.Text(" · ".join(parts))
 

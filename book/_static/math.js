@@ -5,6 +5,14 @@
 
 /** @type {any} */
 const settings = /** @type {any} */ (window).MathJax;
+const all = new Promise((resolve) => (settings.done = resolve));
+
+// What a script adds to the page later is typeset when it says so.
+document.addEventListener("formulas", async ({ target }) => {
+  await all;
+  const found = /** @type {Element} */ (target).querySelectorAll(".math");
+  await /** @type {any} */ (window).MathJax.typesetPromise([...found]);
+});
 
 const pause = () => new Promise((resume) => setTimeout(resume));
 
@@ -31,6 +39,7 @@ settings.startup = {
     const { startup } = /** @type {any} */ (window).MathJax;
     startup.defaultReady();
     startup.promise = startup.promise.then(typesetAll).then(markScrollable);
+    startup.promise.then(settings.done);
     addEventListener("resize", markScrollable);
   },
 };

@@ -1,0 +1,182 @@
+// @ts-check
+/**
+ * What a record holds, and the one way in: everything that comes from storage, another tab, a file or a
+ * server is read by `open`, which refuses what is not a record before anything is changed.
+ *
+ * A record is a TinyBase store that merges: what two devices wrote while apart is there after `merge`.
+ * Answers and predictions are rows that are only ever added. Notes have a row for each page that wrote.
+ */
+import * as tinybase from "../vendor/tinybase/min/mergeable-store/index.js";
+
+const { createMergeableStore } = /** @type {typeof import("tinybase/mergeable-store")} */ (/** @type {any} */ (tinybase));
+
+export const BOOK = "serving-by-the-numbers";
+export const VERSION = 2;
+export const LARGEST = 4_000_000;
+const LONGEST = 100_000;
+/** 2096: TinyBase stamps times with 42 bits. */
+const LATEST = 4e12;
+
+/**
+ * @typedef {import("tinybase/mergeable-store").MergeableStore} MergeableStore
+ * @typedef {{book: string, version: number, clock: number, content: any}} Envelope
+ * @typedef {{store: MergeableStore, clock: Clock}} Record
+ */
+
+/** The cells of a row of each table, with their types. */
+const TABLES = /** @type {{[table: string]: {[cell: string]: string}}} */ ({
+  answers: { question: "string", given: "string", right: "boolean", variant: "number", at: "number" },
+  predictions: { prediction: "string", given: "string", at: "number" },
+  notes: { lesson: "string", text: "string", at: "number", seen: "string" },
+  reads: { at: "number" },
+});
+
+/** What makes a record of version n one of version n + 1. */
+const MIGRATIONS = /** @type {{[version: number]: (store: MergeableStore, device: string) => void}} */ ({
+  /** A lesson's notes were one row, which the last device to write took from the others. */
+  1: (store, device) => {
+    for (const lesson of store.getRowIds("notes")) {
+      const { text, at } = store.getRow("notes", lesson);
+      store.delRow("notes", lesson);
+      store.setRow("notes", `${lesson}/${device}`, { lesson, text, at, seen: "{}" });
+    }
+  },
+});
+
+/** Why something is not taken in, in a sentence for the reader. */
+export class Refusal extends Error {
+  /** @param {"not ours" | "newer" | "too large"} reason @param {string} sentence */
+  constructor(reason, sentence) {
+    super(sentence);
+    this.reason = reason;
+  }
+}
+
+/**
+ * Milliseconds that never run backwards: a clock that was set back would order what comes after it first, and
+ * TinyBase drops what lies in its future.
+ */
+export class Clock {
+  latest = 0;
+
+  now() {
+    this.latest = Math.max(Date.now(), this.latest + 1);
+    return this.latest;
+  }
+
+  /** @param {number} time */
+  see(time) {
+    this.latest = Math.max(this.latest, time);
+  }
+}
+
+/** @param {string} device @returns {Record} */
+export function create(device) {
+  const clock = new Clock();
+  return { store: createMergeableStore(device, () => clock.now()), clock };
+}
+
+/** @param {Record} record @returns {string} */
+export function seal({ store, clock }) {
+  const content = store.getMergeableContent();
+  return JSON.stringify({ book: BOOK, version: VERSION, clock: clock.latest, content });
+}
+
+/**
+ * Read a sealed record into one of its own.
+ *
+ * @param {string} text
+ * @param {string} device names what a migration writes
+ * @returns {Record}
+ * @throws {Refusal} and nothing is changed
+ */
+export function open(text, device) {
+  if (text.length > LARGEST) {
+    throw new Refusal("too large", `It is larger than ${LARGEST / 1e6} MB, which no record of this book is.`);
+  }
+  const { version, clock, content } = envelope(text);
+  const record = create(device);
+  record.clock.see(clock);
+  record.store.setMergeableContent(withDeletions(content));
+  for (let from = version; from < VERSION; from += 1) MIGRATIONS[from](record.store, device);
+  validate(record.store);
+  if (!holds(record.store, content)) throw new Refusal("not ours", "What it holds cannot be read as a record.");
+  return record;
+}
+
+/** Take over what another record holds and this one does not. @param {Record} record @param {Record} other */
+export function merge(record, other) {
+  record.clock.see(other.clock.latest);
+  record.store.applyMergeableChanges(other.store.getMergeableContent());
+}
+
+/** @param {string} text @returns {Envelope} */
+function envelope(text) {
+  let found;
+  try {
+    found = JSON.parse(text);
+  } catch {
+    throw new Refusal("not ours", "It is not JSON, so it is not a record of this book.");
+  }
+  if (found?.book !== BOOK) throw new Refusal("not ours", "It is not a record of this book.");
+  const { version, clock } = found;
+  if (!Number.isInteger(version) || version < 1) throw new Refusal("not ours", "It does not say its version.");
+  if (version > VERSION) {
+    throw new Refusal("newer", `It has version ${version} and this book reads up to ${VERSION}: reload, or update the book.`);
+  }
+  if (!Number.isFinite(clock) || clock < 0 || clock > LATEST) {
+    throw new Refusal("not ours", "It does not say when it was written.");
+  }
+  return found;
+}
+
+/** JSON writes what was deleted as null, and TinyBase reads it as undefined. @param {any} content @returns {any} */
+function withDeletions(content) {
+  if (content === null) return undefined;
+  if (Array.isArray(content)) return content.map(withDeletions);
+  if (typeof content !== "object") return content;
+  return Object.fromEntries(Object.entries(content).map(([name, value]) => [name, withDeletions(value)]));
+}
+
+/** Whether a store took content in, which TinyBase passes over in silence where it cannot. @param {MergeableStore} store @param {any} content */
+function holds(store, content) {
+  const [tables] = Array.isArray(content) ? content : [];
+  const names = Array.isArray(tables) && tables[0] && typeof tables[0] === "object" ? Object.keys(tables[0]) : null;
+  const kept = Object.keys(store.getMergeableContent()[0][0]);
+  return names !== null && names.every((name) => kept.includes(name));
+}
+
+/** @param {MergeableStore} store @throws {Refusal} */
+function validate(store) {
+  for (const table of store.getTableIds()) {
+    const cells = TABLES[table];
+    if (!cells) throw new Refusal("not ours", `It has a table that no record has: ${table.slice(0, 40)}.`);
+    for (const id of store.getRowIds(table)) {
+      const row = store.getRow(table, id);
+      const fault = Object.keys({ ...cells, ...row }).find((cell) => !fits(cells[cell], row[cell]));
+      if (fault || id.length > 200) {
+        throw new Refusal("not ours", `A row of ${table} is not one of a record: ${(fault ?? id).slice(0, 40)}.`);
+      }
+      if (table === "notes" && !versions(String(row.seen))) {
+        throw new Refusal("not ours", "A note does not say which others it has seen.");
+      }
+    }
+  }
+}
+
+/** @param {string | undefined} type @param {unknown} value */
+function fits(type, value) {
+  if (typeof value !== type) return false;
+  return typeof value === "string" ? value.length <= LONGEST : typeof value !== "number" || Number.isFinite(value);
+}
+
+/** The times up to which a note has seen other rows. @param {string} text @returns {{[row: string]: number} | null} */
+export function versions(text) {
+  try {
+    const found = JSON.parse(text);
+    const fine = found && typeof found === "object" && Object.values(found).every(Number.isFinite);
+    return fine ? found : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,77 @@
+// @ts-check
+/** Export, import and erase. */
+import { LARGEST, Refusal } from "./content.js";
+import { make } from "./questions.js";
+import { bringIn, erase, follows, isEmpty, takeOut, unreadable } from "./store.js";
+import { download } from "./trouble.js";
+
+for (const box of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".record-keeping"))) open(box);
+
+/** @param {HTMLElement} box */
+function open(box) {
+  const said = make("p", { role: "status" });
+  const out = make("button", { type: "button", class: "record-button" }, "Export everything");
+  out.addEventListener("click", () => {
+    download("serving-record.json", takeOut());
+    said.textContent = "Exported as serving-record.json.";
+  });
+  const file = make("input", { type: "file", accept: "application/json,.json", id: "record-file" });
+  file.addEventListener("change", async () => {
+    said.textContent = await read(file.files?.[0]);
+    file.value = "";
+  });
+  const gone = make("button", { type: "button", class: "record-button danger" }, "Erase everything");
+  const sure = make("button", { type: "button", class: "record-button danger", hidden: "" }, "Erase it for good");
+  const keep = make("button", { type: "button", class: "record-button", hidden: "" }, "Keep it");
+  const armed = (/** @type {boolean} */ yes) => {
+    sure.hidden = keep.hidden = !yes;
+    gone.hidden = yes;
+  };
+  gone.addEventListener("click", () => {
+    armed(true);
+    said.textContent = "Answers, predictions, notes and progress will be gone. There is no way back but an export.";
+    keep.focus();
+  });
+  keep.addEventListener("click", () => {
+    armed(false);
+    said.textContent = "Kept.";
+    gone.focus();
+  });
+  sure.addEventListener("click", () => {
+    erase(document.querySelector(".record-account[data-signed-in]") !== null);
+    armed(false);
+    said.textContent = "Erased.";
+    gone.focus();
+  });
+  const aside = make("ul", { class: "record-aside" });
+  box.prepend(
+    make("p", {}, out),
+    make("p", {}, make("label", { for: file.id }, "Import an export: "), file),
+    make("p", {}, gone, sure, " ", keep),
+    said,
+    aside,
+  );
+  follows(() => {
+    out.disabled = isEmpty();
+    aside.replaceChildren(
+      ...unreadable().map(([moment, text]) => {
+        const link = make("button", { type: "button", class: "record-button" }, "Download");
+        link.addEventListener("click", () => download(`unreadable-${moment}.txt`, text));
+        return make("li", {}, `A record that could not be read, put aside on ${moment.slice(0, 10)} `, link);
+      }),
+    );
+  });
+}
+
+/** @param {File | undefined} file @returns {Promise<string>} what came of it */
+async function read(file) {
+  if (!file) return "";
+  try {
+    if (file.size > LARGEST) throw new Refusal("too large", `It is larger than ${LARGEST / 1e6} MB, which no record of this book is.`);
+    const rows = bringIn(await file.text());
+    return rows ? `Imported: ${rows} new or changed entr${rows > 1 ? "ies" : "y"}.` : "Imported: all of it was here already.";
+  } catch (error) {
+    const reason = error instanceof Refusal ? error.message : "The file could not be read.";
+    return `Not imported, and nothing was changed. ${reason}`;
+  }
+}

@@ -1,0 +1,48 @@
+// @ts-check
+/** The skill check of a lesson: answers are kept and counted. */
+import { make, present } from "./questions.js";
+import { standing } from "./standing.js";
+import { addAnswer, answers, follows, isRead, setRead } from "./store.js";
+import "./trouble.js";
+
+for (const box of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".skill-check"))) open(box);
+
+/** @param {HTMLElement} box */
+function open(box) {
+  const { lesson = "", total = "", needed = "" } = box.dataset;
+  const all = /** @type {HTMLElement[]} */ ([...box.querySelectorAll(".question")]);
+  const names = all.map((question) => question.dataset.question ?? "");
+  const score = make("b", {});
+  const answered = make("b", {});
+  const status = make("b", {});
+  const read = make("input", { type: "checkbox", id: `read-${lesson}` });
+  read.addEventListener("change", () => setRead(lesson, read.checked));
+  box.prepend(
+    make(
+      "div",
+      { class: "check-standing" },
+      make("p", { role: "status" }, "Score ", score, " Answered ", answered, " Status ", status),
+      make("p", {}, `${needed} right answers pass.`),
+      make("p", { class: "check-read" }, read, make("label", { for: read.id }, "I have read this lesson")),
+    ),
+  );
+  const given = answers();
+  for (const question of all) {
+    const name = `${lesson}/${question.dataset.question}`;
+    const answer = /** @type {HTMLDetailsElement} */ (question.nextElementSibling);
+    const last = given.findLast((one) => one.question === name) ?? null;
+    present(question, answer, {
+      last,
+      again: true,
+      onAnswer: (attempt) => addAnswer(name, attempt.given, attempt.right, attempt.variant),
+    });
+  }
+  follows(() => {
+    const found = standing(answers(), lesson, Number(needed), names);
+    score.textContent = `${found.score}/${total}`;
+    answered.textContent = String(found.answered);
+    status.textContent = found.status;
+    box.dataset.status = found.status;
+    read.checked = isRead(lesson);
+  });
+}

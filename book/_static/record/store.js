@@ -1,0 +1,353 @@
+// @ts-check
+/**
+ * The learner's record in this browser, and all that may be done with it.
+ *
+ * It is saved at once and read back whole. A save first takes in what another tab has saved, so that neither
+ * overwrites the other. What cannot be read is put aside, what is newer is left alone, and a save that fails
+ * is told by `problem`: nothing that was stored is lost by any of them.
+ */
+import { Refusal, create, merge, open, seal, versions } from "./content.js";
+
+/** Two books on one host have a record each. */
+const KEY = `serving-by-the-numbers:${new URL("../../", import.meta.url).pathname}`;
+const DEVICE = `${KEY}:device`;
+const ASIDE = `${KEY}:unreadable:`;
+const DAY = 864e5;
+
+/**
+ * @typedef {{id: string, question: string, lesson: string, given: string, right: boolean, variant: number, at: number}} Answer
+ * @typedef {{kind: "blocked" | "full" | "newer" | "unreadable", sentence: string}} Problem
+ * @typedef {{text: string, rows: {[row: string]: number}, apart: boolean}} Note
+ */
+
+const SENTENCES = {
+  blocked:
+    "This browser keeps nothing for this site, as in some private windows. Your record lasts until you leave this page. Keep a copy to import it later.",
+  full: "This browser's storage for the site is full, so what you did last is not saved. What was saved before is still there. Keep a copy, then free some space.",
+  newer:
+    "The record in this browser was written by a newer version of this book. It is left as it is, and nothing on this page is saved. Reload the page.",
+  unreadable:
+    "The record in this browser could not be read. It was put aside unchanged, and a new one begun. You can download it under Your record.",
+};
+
+/** @type {Set<() => void>} */
+const listeners = new Set();
+/** @type {Problem | null} */
+let problem = null;
+/** What this page knows to be stored. @type {string | null} */
+let stored = null;
+/** Whether what is stored must stay as it is. */
+let frozen = false;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let soon;
+
+const device = identify();
+/** This page, as it names what it writes: two tabs write to rows of their own. */
+const writer = `${device}-${crypto.getRandomValues(new Uint32Array(1))[0].toString(36)}`;
+let record = create(device);
+load();
+addEventListener("storage", follow);
+addEventListener("pagehide", flush);
+document.addEventListener("visibilitychange", () => document.hidden && flush());
+
+/** The name of this browser in what it writes. */
+function identify() {
+  const fresh = crypto.randomUUID?.() ?? Array.from(crypto.getRandomValues(new Uint32Array(4)), String).join("-");
+  try {
+    const known = localStorage.getItem(DEVICE);
+    if (known && /^[\w-]{8,64}$/.test(known)) return known;
+    localStorage.setItem(DEVICE, fresh);
+  } catch {
+    // What the record says about storage, it says when it loads.
+  }
+  return fresh;
+}
+
+function load() {
+  try {
+    stored = localStorage.getItem(KEY);
+  } catch {
+    tell("blocked");
+    return;
+  }
+  if (stored !== null) take(stored);
+  prune();
+}
+
+/** Take in what is stored; put aside what cannot be read. @param {string} text */
+function take(text) {
+  try {
+    merge(record, open(text, device));
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    if (error.reason === "newer") {
+      frozen = true;
+      tell("newer");
+    } else {
+      putAside(text);
+    }
+  }
+}
+
+/** @param {string} text */
+function putAside(text) {
+  try {
+    localStorage.setItem(`${ASIDE}${new Date().toISOString()}`, text);
+    tell("unreadable");
+  } catch {
+    frozen = true;
+    tell("full");
+  }
+}
+
+/** @param {Problem["kind"] | null} kind */
+function tell(kind) {
+  problem = kind && { kind, sentence: SENTENCES[kind] };
+}
+
+function save() {
+  clearTimeout(soon);
+  soon = undefined;
+  if (frozen) return;
+  try {
+    const found = localStorage.getItem(KEY);
+    if (found !== null && found !== stored) take(found);
+    if (frozen) return;
+    const text = seal(record);
+    if (text !== found) localStorage.setItem(KEY, text);
+    stored = text;
+    if (problem?.kind === "full" || problem?.kind === "blocked") tell(null);
+  } catch (error) {
+    const full = error instanceof DOMException && /quota/i.test(error.name);
+    tell(full ? "full" : "blocked");
+  }
+}
+
+/** Save what waits to be saved. */
+export function flush() {
+  if (soon === undefined) return;
+  save();
+  changed();
+}
+
+function changed() {
+  for (const listener of listeners) listener();
+}
+
+/** Another tab has saved, or erased. @param {StorageEvent} event */
+function follow(event) {
+  if (event.key !== KEY && event.key !== null) return;
+  if (event.newValue === null) {
+    record = create(device);
+    stored = null;
+  } else {
+    stored = event.newValue;
+    take(event.newValue);
+    if (seal(record) !== event.newValue) soon ??= setTimeout(flush, 50 + 200 * Math.random());
+  }
+  changed();
+}
+
+/** Be told of every change, and at once. @param {() => void} listener */
+export function follows(listener) {
+  listeners.add(listener);
+  listener();
+}
+
+/** What keeps the record from being saved, if anything does. */
+export function trouble() {
+  return problem;
+}
+
+/** Whether all that was done is saved. */
+export function saved() {
+  return soon === undefined && !frozen && problem?.kind !== "full" && problem?.kind !== "blocked";
+}
+
+// Answers
+
+/** @param {string} question lesson/name @param {string} given @param {boolean} right @param {number} variant */
+export function addAnswer(question, given, right, variant) {
+  const at = record.clock.now();
+  record.store.setRow("answers", `${writer}-${at}`, { question, given, right, variant, at });
+  save();
+  changed();
+}
+
+/** All answers in the order they were given. @returns {Answer[]} */
+export function answers() {
+  const rows = Object.entries(record.store.getTable("answers"));
+  const found = rows.map(([id, row]) => ({ id, ...row, lesson: String(row.question).split("/")[0] }));
+  return inOrder(/** @type {Answer[]} */ (found));
+}
+
+// Predictions
+
+/** @param {string} prediction lesson/name @param {string} given empty when skipped */
+export function addPrediction(prediction, given) {
+  const at = record.clock.now();
+  record.store.setRow("predictions", `${writer}-${at}`, { prediction, given, at });
+  save();
+  changed();
+}
+
+/** What was first said to a prediction, if anything was. @param {string} prediction @returns {string | null} */
+export function predicted(prediction) {
+  const rows = Object.entries(record.store.getTable("predictions"));
+  const found = rows.map(([id, row]) => ({ id, .../** @type {any} */ (row) }));
+  return inOrder(found.filter((row) => row.prediction === prediction))[0]?.given ?? null;
+}
+
+/** @template {{id: string, at: number}} T @param {T[]} rows @returns {T[]} */
+function inOrder(rows) {
+  return rows.sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1));
+}
+
+// Notes
+
+/**
+ * The notes on a lesson. Each page that was open writes to a row of its own, which says what it had seen of the
+ * others; rows that have not seen each other were written apart, and are all part of the text.
+ *
+ * @param {string} lesson
+ * @returns {Note}
+ */
+export function note(lesson) {
+  const rows = Object.entries(record.store.getTable("notes"))
+    .filter(([, row]) => row.lesson === lesson)
+    .map(([id, row]) => ({ id, text: String(row.text), at: Number(row.at), seen: versions(String(row.seen)) ?? {} }));
+  const present = inOrder(rows.filter(({ id, at }) => !rows.some((other) => other.id !== id && other.seen[id] >= at)));
+  return {
+    text: join(present.map(({ text }) => text)),
+    rows: Object.fromEntries(rows.map(({ id, at }) => [id, at])),
+    apart: new Set(present.map(({ text }) => text).filter(Boolean)).size > 1,
+  };
+}
+
+/**
+ * Write notes that take the place of those in `seen`.
+ *
+ * @param {string} lesson
+ * @param {string} text
+ * @param {Note["rows"]} seen
+ * @returns {Note["rows"]} what has been seen then
+ */
+export function writeNote(lesson, text, seen) {
+  const row = `${lesson}/${writer}`;
+  const { [row]: _, ...others } = seen;
+  const at = record.clock.now();
+  record.store.setRow("notes", row, { lesson, text, at, seen: JSON.stringify(others) });
+  clearTimeout(soon);
+  soon = setTimeout(flush, 250);
+  return { ...seen, [row]: at };
+}
+
+/** Drop what this browser wrote on earlier pages and later ones have taken the place of, a day ago or more. */
+function prune() {
+  const rows = Object.entries(record.store.getTable("notes"));
+  for (const [id, { lesson, at }] of rows) {
+    const replaced = rows.some(([other, row]) => {
+      const seen = versions(String(row.seen)) ?? {};
+      return other !== id && seen[id] >= Number(at) && Number(row.at) < record.clock.latest - DAY;
+    });
+    if (replaced && id.startsWith(`${lesson}/${device}`)) record.store.delRow("notes", id);
+  }
+}
+
+/** @param {string[]} texts */
+function join(texts) {
+  return [...new Set(texts.filter(Boolean))].join("\n\n— written elsewhere at the same time —\n\n");
+}
+
+// Lessons that were read
+
+/** @param {string} lesson @param {boolean} yes */
+export function setRead(lesson, yes) {
+  if (yes) record.store.setRow("reads", lesson, { at: record.clock.now() });
+  else record.store.delRow("reads", lesson);
+  save();
+  changed();
+}
+
+/** @param {string} lesson */
+export function isRead(lesson) {
+  return record.store.hasRow("reads", lesson);
+}
+
+// The record as a whole
+
+/** The present, or the latest moment on record if this device's clock is behind it. */
+export function present() {
+  return Math.max(Date.now(), record.clock.latest);
+}
+
+/** Everything, as a text that `bringIn` reads. */
+export function takeOut() {
+  return seal(record);
+}
+
+/**
+ * Take in what another record holds, beside what is here.
+ *
+ * @param {string} text
+ * @returns {number} of rows that are new
+ * @throws {Refusal} and nothing is changed
+ */
+export function bringIn(text) {
+  const other = open(text, device);
+  const before = rowsOf(record.store);
+  merge(record, other);
+  save();
+  changed();
+  return [...rowsOf(record.store)].filter((row) => !before.has(row)).length;
+}
+
+/** @param {import("./content.js").MergeableStore} store */
+function rowsOf(store) {
+  const rows = store.getTableIds().flatMap((table) =>
+    store.getRowIds(table).map((id) => JSON.stringify([table, id, store.getRow(table, id)])),
+  );
+  return new Set(rows);
+}
+
+/** Whether there is nothing on record. */
+export function isEmpty() {
+  return record.store.getTableIds().length === 0;
+}
+
+/** Texts that could not be read, by the moment they were put aside. @returns {[string, string][]} */
+export function unreadable() {
+  try {
+    return Object.keys(localStorage)
+      .filter((key) => key.startsWith(ASIDE))
+      .sort()
+      .map((key) => [key.slice(ASIDE.length), localStorage.getItem(key) ?? ""]);
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * Erase everything in this browser. With an account, rows are deleted rather than forgotten, so that the server
+ * and other devices delete them too.
+ *
+ * @param {boolean} everywhere
+ */
+export function erase(everywhere) {
+  clearTimeout(soon);
+  soon = undefined;
+  frozen = false;
+  if (everywhere) record.store.delTables();
+  else record = create(device);
+  try {
+    for (const key of Object.keys(localStorage)) {
+      if (key === KEY || key.startsWith(ASIDE)) localStorage.removeItem(key);
+    }
+    stored = null;
+    tell(null);
+  } catch {
+    tell("blocked");
+  }
+  if (everywhere) save();
+  changed();
+}
