@@ -32,10 +32,19 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
     def end_headers(self) -> None:
         self.send_header("Cache-Control", "no-store")
+        for name, value in headers(Path(self.directory, "_headers")):
+            self.send_header(name, value)
         super().end_headers()
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+def headers(file: Path) -> list[tuple[str, str]]:
+    """What every answer says, by a site's own ``_headers``."""
+    lines = file.read_text("utf-8").splitlines() if file.is_file() else []
+    pairs = [line.strip().partition(": ") for line in lines if line.startswith("  ")]
+    return [(name, value) for name, _, value in pairs]
 
 
 class Server(http.server.ThreadingHTTPServer):

@@ -46,6 +46,13 @@ MENDS = [
         re.compile(r"<div id=\"pst-primary-sidebar\""),
         '<div id="pst-primary-sidebar" role="region" aria-label="Book"',
     ),
+    # A name of the page that nothing here reads, in a script that differs from page to page.
+    (re.compile(r"<script>DOCUMENTATION_OPTIONS\.pagename = '[^']*';</script>"), ""),
+    # Where a browser keeps nothing, asking it to fails.
+    (
+        re.compile(r"localStorage\.getItem\((\"\w+\")\)"),
+        r"(() => { try { return localStorage.getItem(\1); } catch { return null; } })()",
+    ),
     # Sphinx puts the list of what a function returns into a paragraph.
     (re.compile(r"<p>(<ul class=\"simple\">.*?</ul>)\s*</p>", re.DOTALL), r"\1"),
     # A list whose children are not list items, which have a role that is withdrawn.

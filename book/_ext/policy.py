@@ -1,0 +1,74 @@
+"""A Content-Security-Policy for the site: what its pages hold and no more, no other host.
+
+Each page carries it; hosts that can send headers find it in ``_headers``, in the form that Netlify
+and Cloudflare Pages read, with what only a header can say. ``make serve`` sends that too.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+INLINE = re.compile(
+    r"<script(?P<attributes>(?![^>]*\bsrc=)[^>]*)>(?P<text>.*?)</script>", re.DOTALL
+)
+CHARSET = re.compile(r"<meta charset=\"utf-8\"\s*/?>", re.IGNORECASE)
+META = '\n<meta http-equiv="Content-Security-Policy" content="{}" />'
+HEADERS = """/*
+  Content-Security-Policy: {policy}; frame-ancestors 'self'
+  X-Content-Type-Options: nosniff
+  Referrer-Policy: no-referrer
+"""
+
+
+def digest(script: str) -> str:
+    """Return the source expression that allows this script and no other."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+def inline(page: str) -> set[str]:
+    """Return the scripts that a page holds itself, data left out."""
+    return {found["text"] for found in INLINE.finditer(page) if "json" not in found["attributes"]}
+
+
+def policy(scripts: set[str], server: str = "") -> str:
+    """Return the policy under which a site with these scripts and this account server works."""
+    rules = {
+        "default-src": ["'none'"],
+        "script-src": ["'self'", *sorted(map(digest, scripts))],
+        # MathJax and the tables of notebooks bring their styles with them.
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'", "data:"],
+        "connect-src": ["'self'", *filter(None, [server])],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+    }
+    return "; ".join(f"{name} {' '.join(sources)}" for name, sources in rules.items())
+
+
+def write(app: Sphinx, error: Exception | None) -> None:
+    """Put the policy into every page and beside them."""
+    if error or app.builder.format != "html":
+        return
+    out = Path(app.outdir)
+    pages = {path: path.read_text("utf-8") for path in out.rglob("*.html")}
+    pages = {path: page for path, page in pages.items() if CHARSET.search(page)}
+    allowed = policy(set().union(*map(inline, pages.values())), app.config.account_server)
+    meta = META.format(html.escape(allowed))
+    for path, page in pages.items():
+        path.write_text(CHARSET.sub(lambda found: found[0] + meta, page, count=1), "utf-8")
+    (out / "_headers").write_text(HEADERS.format(policy=allowed), "utf-8")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Write once all pages are as they stay."""
+    app.connect("build-finished", write, priority=950)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
