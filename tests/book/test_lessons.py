@@ -50,10 +50,11 @@ def test_lessons_share_hardly_a_sentence(one: Path, other: Path) -> None:
 def test_a_lesson_takes_a_quarter_of_an_hour_or_a_little_more(lesson: Path) -> None:
     html = (SITE / f"{lesson.stem}.html").read_text("utf-8")
     facts = re.search(r'class="lesson-facts"[^>]*>([^<]+)<', html)[1]
-    minutes, sections, explorers = (int(number) for number in re.findall(r"\d+", facts))
+    minutes, sections, explorers, questions = map(int, re.findall(r"\d+", facts))
     assert 15 <= minutes <= 25, facts
     assert explorers >= 3, facts
     assert sections >= 8, facts
+    assert questions >= 6, facts
 
 
 @every_lesson
