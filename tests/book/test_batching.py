@@ -166,16 +166,19 @@ def test_the_landing_page_moves_too(visit, home):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_predictions_stay_folded_until_asked_for(visit, home, scheme):
+def test_a_prediction_unfolds_once_the_reader_has_committed(visit, home, scheme):
     page = visit(f"{home}/lessons/batching.html", color_scheme=scheme)
     boxes = page.locator(".predict")
     assert boxes.count() >= 5
     answer = boxes.nth(2).locator("details p").first
     assert not answer.is_visible()
-    boxes.nth(2).locator("summary").press("Enter")
+    boxes.nth(2).get_by_label("Share of time busy").fill("10")
+    boxes.nth(2).get_by_label("Share of time busy").press("Enter")
     assert answer.is_visible()
     server = queueing.batch_server(0.1 / V100.per_item, V100.per_item, V100.setup)
     assert f"{server.busy:.0%}" in answer.text_content()
+    said = boxes.nth(2).locator(".predict-said").inner_text()
+    assert said == "You said 10%; it is 87%: 77 points too low."
 
 
 def test_the_lesson_reads_without_javascript(visit, home):
