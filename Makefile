@@ -1,10 +1,10 @@
-# make book · make test · make serve · make bench · make mutants · make clean
+# make book · make test · make serve · make bench · make mutants · make links · make release · make clean
 PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: book test serve bench mutants clean lock vendor chromium
+.PHONY: book test serve bench mutants links release clean lock vendor chromium
 
 book: .venv/book
 	@$(BIN)/python book/build.py
@@ -21,6 +21,12 @@ bench: .venv/tests
 MODULES ?=
 mutants: .venv/tests
 	@$(BIN)/python tests/mutants.py $(MODULES)
+
+links: .venv/book
+	@$(BIN)/python book/links.py
+
+release: .venv/book
+	@$(BIN)/python book/release.py
 
 clean:
 	rm -rf _build

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urljoin
 
 from docutils import nodes
@@ -12,10 +12,14 @@ Address = Callable[[str], str | None]
 
 
 class Markdown:
-    """Markdown of resolved nodes; ``address`` makes a link on the page one that works elsewhere."""
+    """Markdown of resolved nodes; ``address`` makes a link on the page one that works elsewhere.
 
-    def __init__(self, address: Address) -> None:
+    ``numbers`` are those that the page gives to equations and figures, by their identifiers.
+    """
+
+    def __init__(self, address: Address, numbers: Mapping[str, str] | None = None) -> None:
         self.address = address
+        self.numbers = numbers or {}
 
     def block(self, node: nodes.Node, level: int = 1) -> str:
         """Return one block; ``level`` is that of the headings next in it."""
@@ -70,6 +74,11 @@ class Markdown:
 
     def _enumerated_list(self, node: nodes.Element, level: int) -> str:
         first = node.get("start", 1)
+        if node.get("enumtype") == "upperalpha":
+            return "\n".join(
+                self._item(item, f"- {chr(65 + n)}. ", level)
+                for n, item in enumerate(node.children)
+            )
         return "\n".join(
             self._item(item, f"{number}. ", level)
             for number, item in enumerate(node.children, first)
@@ -81,6 +90,13 @@ class Markdown:
             [lines[0], *(f"{' ' * len(mark)}{line}".rstrip() for line in lines[1:])]
         )
 
+    def _figure(self, node: nodes.Element, level: int) -> str:
+        said = [self._paragraph(part, level) for part in node.findall(nodes.caption)]
+        return f"**Fig. {self._number(node)}** {' '.join(said)}"
+
+    def _number(self, node: nodes.Element) -> str:
+        return next((self.numbers[name] for name in node["ids"] if name in self.numbers), "")
+
     def _table(self, node: nodes.Element, level: int) -> str:
         rows = [
             [self.blocks(entry.children, level).replace("|", r"\|") for entry in row.children]
@@ -90,7 +106,8 @@ class Markdown:
         return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
     def _math_block(self, node: nodes.Element, _: int) -> str:
-        return f"$$\n{node.astext().strip()}\n$$"
+        number = self._number(node) and f" \\tag{{{self._number(node)}}}"
+        return f"$$\n{node.astext().strip()}{number}\n$$"
 
     def _literal_block(self, node: nodes.Element, _: int) -> str:
         return f"```{node.get('language', '')}\n{node.astext()}\n```"
@@ -103,12 +120,33 @@ class Markdown:
     def _dropdown_main(self, node: nodes.Element, level: int) -> str:
         title, *rest = node.children
         said = "".join(self.inline(child) for child in title.children).strip()
-        return f"<details>\n<summary>{said}</summary>\n\n{self.blocks(rest, level)}\n\n</details>"
+        return self._fold(said, rest, level)
+
+    def _prediction(self, node: nodes.Element, level: int) -> str:
+        question, *rest = node.children
+        return (
+            f"**Predict first.** {self._paragraph(question, level)}\n\n{self.blocks(rest, level)}"
+        )
+
+    def _prediction_answer(self, node: nodes.Element, level: int) -> str:
+        return self._fold("I have committed to an answer: show it", node.children, level)
+
+    def _skill_question(self, node: nodes.Element, level: int) -> str:
+        return f"**Question {node['number']}.** {self.blocks(node.children, level)}"
+
+    def _skill_answer(self, node: nodes.Element, level: int) -> str:
+        return self._fold(f"Answer to question {node['number']}", node.children, level)
+
+    def _fold(self, title: str, inside: Iterable[nodes.Node], level: int) -> str:
+        return (
+            f"<details>\n<summary>{title}</summary>\n\n{self.blocks(inside, level)}\n\n</details>"
+        )
 
     def _nothing(self, *_: object) -> str:
         return ""
 
-    _target = _comment = _meta = _raw = _nothing
+    _target = _comment = _meta = _raw = _notes = _prediction_truth = _nothing
+    _skill_check = _container
 
 
 def elsewhere(site: str, page: str) -> Address:

