@@ -6,13 +6,13 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: book test serve bench mutants links release clean lock vendor chromium
 
-book: .venv/book
+book: .venv/book .venv/wheels
 	@$(BIN)/python book/build.py
 
-test: .venv/tests node_modules/.package-lock.json chromium
+test: .venv/tests .venv/wheels node_modules/.package-lock.json chromium
 	@$(BIN)/python tests/run.py
 
-serve: .venv/book
+serve: .venv/book .venv/wheels
 	@$(BIN)/python book/serve.py --port $(PORT)
 
 bench: .venv/tests
@@ -38,6 +38,8 @@ lock: .venv/tests
 	$(COMPILE) --no-emit-package labs requirements.txt -o requirements.lock
 	$(COMPILE) --constraints requirements.lock tests/requirements.txt -o tests/requirements.lock
 	npm update --package-lock-only
+	$(PIP) --require-hashes -r requirements.lock
+	$(BIN)/python tests/pyodide.py
 
 vendor: .venv/book
 	$(BIN)/python book/vendor.py
@@ -50,6 +52,10 @@ $(BIN)/python:
 	@$(PIP) --require-hashes -r requirements.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
+
+.venv/wheels: requirements.lock book/wheelhouse.py | .venv/book
+	@echo "Fetching the wheels that JupyterLite ships"
+	@rm -rf $@ && $(BIN)/python book/wheelhouse.py $@
 
 .venv/tests: tests/requirements.lock tests/torch.txt .venv/book
 	@echo "Installing the tests' packages into .venv"

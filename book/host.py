@@ -1,5 +1,6 @@
 """Serve a folder on this machine as public hosts do: text compressed, connections kept."""
 
+import fnmatch
 import functools
 import gzip
 import http.server
@@ -32,7 +33,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
     def end_headers(self) -> None:
         self.send_header("Cache-Control", "no-store")
-        for name, value in headers(Path(self.directory, "_headers")):
+        for name, value in headers(Path(self.directory, "_headers"), self.path.partition("?")[0]):
             self.send_header(name, value)
         super().end_headers()
 
@@ -40,11 +41,16 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def headers(file: Path) -> list[tuple[str, str]]:
-    """What every answer says, by a site's own ``_headers``."""
-    lines = file.read_text("utf-8").splitlines() if file.is_file() else []
-    pairs = [line.strip().partition(": ") for line in lines if line.startswith("  ")]
-    return [(name, value) for name, _, value in pairs]
+def headers(file: Path, path: str) -> list[tuple[str, str]]:
+    """What a site's own ``_headers`` has every answer at a path say."""
+    found, applies = [], False
+    for line in file.read_text("utf-8").splitlines() if file.is_file() else []:
+        if line.startswith("  "):
+            name, _, value = line.strip().partition(": ")
+            found += [(name, value)] if applies else []
+        elif line:
+            applies = fnmatch.fnmatchcase(path, line)
+    return found
 
 
 class Server(http.server.ThreadingHTTPServer):

@@ -34,7 +34,7 @@ class Links(HTMLParser):
 def linked(site: Path) -> dict[str, list[str]]:
     """The pages that link each address of another host."""
     pages: dict[str, list[str]] = {}
-    for page in sorted(site.rglob("*.html")):
+    for page in sorted(set(site.rglob("*.html")) - set((site / "lite").rglob("*.html"))):
         links = Links()
         links.feed(page.read_text("utf-8"))
         for address in links.found:

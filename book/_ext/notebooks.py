@@ -20,6 +20,7 @@ from myst_nb.core.read import read_myst_markdown_notebook
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 import launch
+import lite
 import wheels
 from markdown import Markdown, elsewhere
 
@@ -169,6 +170,8 @@ def write(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     path = PurePosixPath(folder, f"{name}.ipynb")
     _save(site / "notebooks" / path, notebook)
     links = launch.places(app.config.repository, str(path)) if app.config.repository else {}
+    if app.config.jupyterlite:
+        links = {"JupyterLite": f"../{lite.FOLDER}/lab/index.html?path={path}", **links}
     _offer(doctree, {**links, "Download": f"../notebooks/{path}"})
 
 

@@ -13,6 +13,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lite import FOLDER
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
@@ -21,11 +23,23 @@ INLINE = re.compile(
 )
 CHARSET = re.compile(r"<meta charset=\"utf-8\"\s*/?>", re.IGNORECASE)
 META = '\n<meta http-equiv="Content-Security-Policy" content="{}" />'
-HEADERS = """/*
+RULE = """{where}
   Content-Security-Policy: {policy}; frame-ancestors 'self'
   X-Content-Type-Options: nosniff
   Referrer-Policy: no-referrer
 """
+# JupyterLite runs what the reader writes, and fetches packages from where they are.
+LITE = "; ".join(
+    [
+        "default-src 'self'",
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob: https://cdn.jsdelivr.net",
+        "worker-src 'self' blob:",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self' blob: data: https:",
+    ]
+)
 
 
 def digest(script: str) -> str:
@@ -65,7 +79,12 @@ def write(app: Sphinx, error: Exception | None) -> None:
     meta = META.format(html.escape(allowed))
     for path, page in pages.items():
         path.write_text(CHARSET.sub(lambda found: found[0] + meta, page, count=1), "utf-8")
-    (out / "_headers").write_text(HEADERS.format(policy=allowed), "utf-8")
+    folders = {path.relative_to(out).parts[0] for path in pages if path.parent != out}
+    places = ["/", *(f"/{path.name}" for path in pages if path.parent == out)]
+    places += [f"/{folder}/*" for folder in folders]
+    rules = [RULE.format(where=where, policy=allowed) for where in sorted(places)]
+    rules.append(RULE.format(where=f"/{FOLDER}/*", policy=LITE))
+    (out / "_headers").write_text("\n".join(rules), "utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

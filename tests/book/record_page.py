@@ -20,7 +20,7 @@ sys.path.insert(0, {str(ROOT / "book" / "_ext")!r})
 project = html_title = "A small book"
 extensions = [
     "myst_nb", "sphinx_book_theme", "theme", "predict", "lesson", "record", "skillcheck", "notes",
-    "progress", "practice", "policy",
+    "progress", "practice", "lite", "policy",
 ]
 comments_config = {{}}
 myst_enable_extensions = ["colon_fence", "dollarmath"]
@@ -31,6 +31,7 @@ html_css_files = ["site.css"]
 html_context = {{"default_mode": "auto"}}
 html_theme_options = {{"use_download_button": False, "use_fullscreen_button": False}}
 root_doc = "book/index"
+jupyterlite = False
 mathjax_path = "math.js"
 mathjax_options = {{"type": "module"}}
 mathjax3_config = {{

@@ -1,0 +1,83 @@
+"""JupyterLite inside the site: its notebooks, and the wheels they need, in a Jupyter on a page.
+
+The kernel's Python and what is compiled for it come from its own public host when a reader opens
+it; ``labs`` and the packages of widgets come from the site.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sphinx.errors import SphinxError
+
+import wheels
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+FOLDER = "lite"
+WHEELS = wheels.ROOT / ".venv" / "wheels"
+EXTENSIONS = (
+    "@jupyter-widgets/jupyterlab-manager",
+    "@jupyterlite/pyodide-kernel-extension",
+    "anywidget",
+)
+
+
+def settings(site: Path) -> dict[str, Any]:
+    """Return what JupyterLite is to be built of: these extensions, whatever else is installed."""
+    share = Path(sys.prefix, "share", "jupyter", "labextensions")
+    found = [*sorted(WHEELS.glob("*.whl")), *sorted((site / wheels.FOLDER).glob("*.whl"))]
+    if not list(WHEELS.glob("*.whl")):
+        raise SphinxError(
+            f"there are no wheels in {WHEELS.relative_to(wheels.ROOT)}: run make book"
+        )
+    return {
+        "LiteBuildConfig": {
+            "apps": ["lab", "repl"],
+            "contents": [str(site / "notebooks")],
+            "federated_extensions": [str(share / name) for name in EXTENSIONS],
+            "ignore_sys_prefix": ["federated_extensions"],
+            "no_sourcemaps": True,
+            "output_dir": str(site / FOLDER),
+        },
+        "PipliteAddon": {"piplite_urls": list(map(str, found))},
+    }
+
+
+def build(site: Path) -> None:
+    """Build it below a site."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder, "jupyter_lite_config.json")
+        config.write_text(json.dumps(settings(site)), "utf-8")
+        command = [sys.executable, "-m", "jupyterlite_core", "build", "--config", str(config)]
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env={**os.environ, "JUPYTER_PREFER_ENV_PATH": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        raise SphinxError(f"JupyterLite was not built:\n{done.stdout[-3000:]}")
+
+
+def add(app: Sphinx, error: Exception | None) -> None:
+    """Build it once the notebooks and the wheel are there, and no page is to be changed."""
+    if not error and app.builder.format == "html" and app.config.jupyterlite:
+        build(Path(app.outdir))
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Come after all that goes through the site's pages."""
+    app.add_config_value("jupyterlite", True, "env", bool)
+    app.connect("build-finished", add, priority=990)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,201 @@
+"""JupyterLite inside the site: it boots, opens notebooks, runs Python; widgets answer both ways.
+
+Its Python comes from a public host when a reader opens it. Here that Python is served beside the
+site, from npm's copy of the very version, with the pure wheels that its start needs.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Page, expect
+
+import wheels
+
+ROOT = Path(__file__).resolve().parents[2]
+SITE = ROOT / "_build" / "html"
+LITE = SITE / "lite"
+PYODIDE = ROOT / "node_modules" / "pyodide"
+LOCK = json.loads((PYODIDE / "pyodide-lock.json").read_text("utf-8"))
+RUNTIME = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
+NAMES = sorted(
+    f"{folder}/{path.stem}"
+    for folder in ("lessons", "exercises")
+    for path in (ROOT / folder).glob("*.md")
+)
+# A kernel starts in a quarter of a minute on a quiet machine.
+PATIENCE = 180_000
+
+
+@pytest.fixture(scope="module")
+def hosted(tmp_path_factory: pytest.TempPathFactory, serve: Callable[[Path], str]) -> str:
+    """The site with its own copy of the kernel's Python."""
+    site = tmp_path_factory.mktemp("hosted")
+    shutil.copytree(LITE, site / "lite")
+    shutil.copy(SITE / "_headers", site)
+    python = site / "lite" / "static" / "pyodide"
+    python.mkdir(parents=True)
+    for name in RUNTIME:
+        shutil.copy(PYODIDE / name, python)
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    pure = ["--platform", "any", "--implementation", "py", "--abi", "none"]
+    options = ["--no-deps", "--only-binary", ":all:", "--python-version", "3.14", *pure]
+    wanted = ["--require-hashes", "-r", str(ROOT / "tests" / "pyodide.txt"), "-d", str(python)]
+    subprocess.run([*pip, *options, *wanted], check=True, capture_output=True)
+    lock = json.loads(json.dumps(LOCK))
+    files = {package["file_name"]: package for package in lock["packages"].values()}
+    for wheel in python.glob("*.whl"):
+        files[wheel.name]["sha256"] = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (python / "pyodide-lock.json").write_text(json.dumps(lock), "utf-8")
+    settings = site / "lite" / "jupyter-lite.json"
+    config = json.loads(settings.read_text("utf-8"))
+    plugins = config["jupyter-config-data"].setdefault("litePluginSettings", {})
+    kernel = plugins.setdefault("@jupyterlite/pyodide-kernel-extension:kernel", {})
+    kernel["pyodideUrl"] = "./static/pyodide/pyodide.mjs"
+    settings.write_text(json.dumps(config), "utf-8")
+    return serve(site)
+
+
+def repl(hosted: str, visit: Callable[..., Page], code: str) -> Page:
+    """Run code in JupyterLite's REPL."""
+    return visit(f"{hosted}/lite/repl/index.html?kernel=python&toolbar=1&code={quote(code)}")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_page_leads_to_its_notebook(name: str) -> None:
+    page = (SITE / f"{name}.html").read_text("utf-8")
+    (link,) = re.findall(r'href="\.\./lite/lab/index\.html\?path=([^"]+)">JupyterLite<', page)
+    assert link == f"{name}.ipynb"
+    assert (LITE / "files" / link).read_bytes() == (SITE / "notebooks" / link).read_bytes()
+
+
+def test_it_has_these_apps_and_extensions_and_no_others() -> None:
+    config = json.loads((LITE / "jupyter-lite.json").read_text("utf-8"))["jupyter-config-data"]
+    assert {found["name"] for found in config["federated_extensions"]} == {
+        "@jupyter-widgets/jupyterlab-manager",
+        "@jupyterlite/pyodide-kernel-extension",
+        "anywidget",
+    }
+    assert not list(LITE.rglob("*.map"))
+    assert (LITE / "lab" / "index.html").is_file()
+    assert (LITE / "repl" / "index.html").is_file()
+
+
+class TestVersions:
+    """What comes from the site and from the kernel's host fits together."""
+
+    def test_the_python_under_test_is_the_one_the_kernel_loads(self) -> None:
+        package = json.loads((PYODIDE / "package.json").read_text("utf-8"))
+        scripts = (LITE / "extensions" / "@jupyterlite").rglob("*.js")
+        hosts = {
+            found
+            for script in scripts
+            for found in re.findall(
+                r"https://cdn\.jsdelivr\.net/pyodide/v([\d.]+)/full", script.read_text("utf-8")
+            )
+        }
+        assert hosts == {package["version"]}
+
+    def test_labs_and_widgets_are_shipped_as_pure_wheels(self) -> None:
+        index = json.loads((LITE / "pypi" / "all.json").read_text("utf-8"))
+        assert {"labs", "anywidget", "psygnal", "ipywidgets", "comm", "seaborn"} <= set(index)
+        for name in ("labs", "anywidget", "psygnal", "ipywidgets"):
+            for releases in index[name]["releases"].values():
+                assert all(file["filename"].endswith("-none-any.whl") for file in releases)
+
+    def test_shipped_versions_are_those_of_the_lock(self) -> None:
+        lock = (ROOT / "requirements.lock").read_text("utf-8")
+        for wheel in (LITE / "pypi").glob("*.whl"):
+            name, version = wheel.name.split("-")[:2]
+            if name != "labs":
+                assert f"\n{name.replace('_', '-')}=={version} " in lock, wheel.name
+
+    def test_what_labs_asks_for_is_with_the_kernel_or_with_the_site(self) -> None:
+        text = (ROOT / "pyproject.toml").read_text("utf-8")
+        shipped = json.loads((LITE / "pypi" / "all.json").read_text("utf-8"))
+        for extra in ("dependencies", "widgets", "plots", "learn"):
+            (line,) = re.findall(rf"^{extra} = \[(.*)\]$", text, re.MULTILINE)
+            for name, least in re.findall(r'"([\w-]+)(?:\[[^\]]*\])?>=([\d.]+)"', line):
+                kernel = LOCK["packages"].get(name)
+                releases = list(shipped.get(name, {}).get("releases", ()))
+                versions = [kernel["version"]] if kernel else releases
+                assert versions, f"{name} is neither with the kernel nor with the site"
+                numbers = [tuple(map(int, re.findall(r"\d+", found))) for found in versions]
+                assert max(numbers) >= tuple(map(int, least.split("."))), (name, versions)
+
+    def test_the_kernels_python_is_one_that_labs_supports(self) -> None:
+        version = tuple(map(int, LOCK["info"]["python"].split(".")[:2]))
+        assert version >= (3, 11)
+
+
+def test_a_lesson_opens_in_the_browser_and_asks_nobody_else(
+    hosted: str, visit: Callable[..., Page]
+) -> None:
+    page = visit(f"{hosted}/lite/lab/index.html?path=lessons/batching.ipynb")
+    page.locator(".jp-NotebookPanel .jp-RenderedMarkdown h1").wait_for(timeout=PATIENCE)
+    notebook = page.locator(".jp-NotebookPanel")
+    assert notebook.locator("h1").first.inner_text().startswith("Batching")
+    assert page.visit.elsewhere == []
+
+
+def test_python_starts_and_finds_labs_on_the_site(hosted: str, visit: Callable[..., Page]) -> None:
+    code = (
+        "import piplite, sys\n"
+        "await piplite.install('labs', deps=False)\n"
+        "import labs\n"
+        "print('python', *sys.version_info[:2], 'labs', labs.__version__)"
+    )
+    page = repl(hosted, visit, code)
+    python = LOCK["info"]["python"].split(".")[:2]
+    said = f"python {' '.join(python)} labs {wheels.version()}"
+    expect(page.get_by_text(said, exact=True)).to_be_visible(timeout=PATIENCE)
+    assert page.visit.elsewhere == []
+
+
+WIDGET = """
+import piplite
+names = ['anywidget', 'ipywidgets', 'psygnal', 'comm', 'typing-extensions', 'jupyterlab-widgets']
+await piplite.install([*names, 'widgetsnbextension'], deps=False)
+import anywidget, traitlets
+
+class Counter(anywidget.AnyWidget):
+    _esm = '''
+    export default { render({ model, el }) {
+      const button = document.createElement("button");
+      const show = () => { button.textContent = `count ${model.get("n")}`; };
+      button.onclick = () => { model.set("n", model.get("n") + 1); model.save_changes(); };
+      model.on("change:n", show);
+      show();
+      el.append(button);
+    } }
+    '''
+    n = traitlets.Int(4).tag(sync=True)
+
+counter = Counter()
+counter.observe(lambda change: setattr(counter, 'n', 70) if change.new == 5 else None, 'n')
+counter
+"""
+
+
+def test_a_widget_synchronises_both_ways(hosted: str, visit: Callable[..., Page]) -> None:
+    page = repl(hosted, visit, WIDGET)
+    button = page.get_by_role("button", name="count")
+    expect(button).to_have_text("count 4", timeout=PATIENCE)
+    button.click()  # 5 goes to Python, which answers with 70
+    expect(button).to_have_text("count 70", timeout=30_000)
+    assert page.visit.elsewhere == []
+
+
+def test_the_book_says_what_the_first_visit_downloads() -> None:
+    text = (ROOT / "book" / "how-to.md").read_text("utf-8")
+    assert "JupyterLite" in text
+    assert re.search(r"first (?:visit|time)[^.]*\d+ MB", text)
+    assert find_spec("jupyterlite_core")
