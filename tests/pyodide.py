@@ -16,8 +16,8 @@ LIST = ROOT / "tests" / "pyodide.txt"
 # What the kernel imports when it starts, and what widgets need of the kernel's own packages.
 ROOTS = ("ipython", "jedi", "micropip", "packaging", "pyodide-http", "typing-extensions")
 HEAD = """\
-# What starts with JupyterLite's kernel, of the versions that its own lock names: readers get them from
-# its public host, tests/book/test_lite.py from here. Made by tests/pyodide.py.
+# What starts with the kernel of JupyterLite, of the versions that its lock names: readers get them
+# from its public host, tests/book/test_lite.py from here. Made by tests/pyodide.py.
 """
 OPTIONS = ("--no-deps", "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url")
 

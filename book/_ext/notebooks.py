@@ -156,17 +156,19 @@ def write(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     page = app.builder.get_target_uri(docname)
     markdown = Markdown(elsewhere(app.config.html_baseurl, page), numbers(app, docname))
     site = Path(app.outdir)
+    first = installation(app.config.html_baseurl, name)
     if folder == "lessons":
         path = Path(app.env.doc2path(docname))
         source = read_myst_markdown_notebook(path.read_text("utf-8"), path=path)
         notebook = lessons(doctree, source, name, markdown)
+        notebook.cells.insert(0, first)
     else:
         course = site.parent / "course"
         whole = instructors(doctree, name, markdown)
+        whole.cells.insert(0, first)
         _save(course / "source" / name / f"{name}.ipynb", whole)
         (course / "nbgrader_config.py").write_text(CONFIG, "utf-8")
         notebook = learners(whole)
-    notebook.cells.insert(0, installation(app.config.html_baseurl, name))
     path = PurePosixPath(folder, f"{name}.ipynb")
     _save(site / "notebooks" / path, notebook)
     links = launch.places(app.config.repository, str(path)) if app.config.repository else {}

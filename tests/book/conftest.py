@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 import host
 
@@ -37,11 +37,17 @@ def chromium() -> str | None:
 
 
 @pytest.fixture(scope="session")
-def browser(chromium: str | None) -> Iterator[Browser]:
+def driver() -> Iterator[Playwright]:
+    """What starts browsers; there is one in a process."""
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield running
-        running.close()
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def browser(driver: Playwright, chromium: str | None) -> Iterator[Browser]:
+    running = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    yield running
+    running.close()
 
 
 @pytest.fixture(scope="session")

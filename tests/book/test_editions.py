@@ -240,10 +240,10 @@ class TestLaunch:
         project = (ROOT / "pyproject.toml").read_text("utf-8")
         assert all(re.search(rf"^{extra} = ", project, re.M) for extra in extras[:-1].split(","))
 
-    def test_without_a_repository_only_the_download_is_offered(self) -> None:
+    def test_without_a_repository_nothing_of_other_hosts_is_offered(self) -> None:
         page = (SITE / "lessons" / "batching.html").read_text("utf-8")
         (offer,) = re.findall(r'<p class="page-notebook">(.*?)</p>', page)
-        assert re.findall(r">(\w+)</a>", offer) == ["Download"]
+        assert re.findall(r">(\w+)</a>", offer) == ["JupyterLite", "Download"]
 
     @pytest.mark.parametrize("name", ["book", "a/b/c", "https://github.com/a/b", "a b/c", "/b"])
     def test_a_repository_that_is_not_one_is_refused(self, name: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import record_page as seen
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, Playwright, expect
 
 STRANGE = "<img src=x onerror='window.ran=1'><script>window.ran=1</script> **bold** &amp;"
 
@@ -49,19 +49,20 @@ class TestBlocked:
     """The browser refuses to keep anything."""
 
     @pytest.fixture
-    def blocked(self, site: str, chromium: str | None, tmp_path: Path) -> Iterator[Page]:
+    def blocked(
+        self, site: str, driver: Playwright, chromium: str | None, tmp_path: Path
+    ) -> Iterator[Page]:
         """A Chromium whose settings block all storage of sites."""
         settings = {"profile": {"default_content_setting_values": {"cookies": 2}}}
         (tmp_path / "Default").mkdir()
         (tmp_path / "Default" / "Preferences").write_text(json.dumps(settings))
-        with sync_playwright() as playwright:
-            context = playwright.chromium.launch_persistent_context(
-                tmp_path, executable_path=chromium, args=["--no-sandbox"]
-            )
-            page = context.new_page()
-            page.goto(f"{site}/lessons/first.html")
-            yield page
-            context.close()
+        context = driver.chromium.launch_persistent_context(
+            tmp_path, executable_path=chromium, args=["--no-sandbox"]
+        )
+        page = context.new_page()
+        page.goto(f"{site}/lessons/first.html")
+        yield page
+        context.close()
 
     def test_a_sentence_says_so_and_the_page_works(self, blocked: Page) -> None:
         denied = "() => { try { localStorage; return false } catch { return true } }"

@@ -81,8 +81,15 @@ def typeset(page: Page) -> None:
     """Wait until every formula is typeset."""
     page.wait_for_load_state("networkidle")
     if page.locator(".math").count():
-        page.wait_for_function("window.MathJax?.startup?.promise")
-        page.evaluate("MathJax.startup.promise")
+        # What waits for a condition evaluates text, which the pages' policy forbids.
+        page.evaluate(
+            """async () => {
+              while (!window.MathJax?.startup?.promise) {
+                await new Promise((later) => setTimeout(later, 20));
+              }
+              await MathJax.startup.promise;
+            }"""
+        )
 
 
 def show_everything(page: Page) -> None:
