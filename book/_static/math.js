@@ -33,13 +33,18 @@ function markScrollable() {
   }
 }
 
+/** All formulas are set: a page that was waiting for them may go on. */
+function tell() {
+  document.documentElement.dataset.formulas = "set";
+  settings.done();
+}
+
 settings.startup = {
   typeset: false,
   ready() {
     const { startup } = /** @type {any} */ (window).MathJax;
     startup.defaultReady();
-    startup.promise = startup.promise.then(typesetAll).then(markScrollable);
-    startup.promise.then(settings.done);
+    startup.promise = startup.promise.then(typesetAll).then(markScrollable).then(tell);
     addEventListener("resize", markScrollable);
   },
 };

@@ -295,8 +295,9 @@ class TestTabs:
         tab = beside(lesson)
         seen.notes(tab).press_sequentially("there")
         seen.notes(lesson).press_sequentially("here")
-        seen.notes(lesson).blur()
-        lesson.wait_for_timeout(400)
+        for page in (lesson, tab, lesson):
+            seen.notes(page).focus()
+            seen.notes(page).blur()
         text = seen.notes(beside(lesson)).input_value()
         assert "here" in text
         assert "there" in text

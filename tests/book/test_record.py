@@ -479,7 +479,8 @@ class TestWhole:
         lesson.get_by_role("button", name="Erase everything").click()
         lesson.get_by_role("button", name="Erase it for good").click()
         expect(lesson.get_by_text("Erased.")).to_be_visible()
-        assert seen.stored(lesson) is None
+        kept = "Object.keys(localStorage).filter((key) => key.includes('serving'))"
+        assert lesson.evaluate(kept) == []
         visited(lesson, "lessons/first.html")
         assert seen.standing(lesson) == "Score 0/4 Answered 0 Status not attempted"
         assert seen.notes(lesson).input_value() == ""
@@ -578,3 +579,20 @@ def test_axe_finds_nothing_before_or_after_answers(
     assert faults() == []
     visited(page, "book/index.html")
     assert faults() == []
+
+
+def test_a_visit_alone_keeps_nothing(lesson: Page) -> None:
+    kept = "Object.keys(localStorage).filter((key) => key.includes('serving'))"
+    assert lesson.evaluate(kept) == []
+    visited(lesson, "book/practice.html")
+    assert lesson.evaluate(kept) == []
+
+
+def test_another_book_on_the_same_host_keeps_its_record(lesson: Page) -> None:
+    other = "serving-by-the-numbers:/fork/"
+    lesson.evaluate(f"localStorage.setItem({other!r}, 'theirs')")
+    seen.choose(lesson, "one", 1)
+    visited(lesson, "book/practice.html")
+    lesson.get_by_role("button", name="Erase everything").click()
+    lesson.get_by_role("button", name="Erase it for good").click()
+    assert lesson.evaluate(f"localStorage.getItem({other!r})") == "theirs"

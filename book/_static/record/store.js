@@ -56,7 +56,6 @@ function identify() {
   try {
     const known = localStorage.getItem(DEVICE);
     if (known && /^[\w-]{8,64}$/.test(known)) return known;
-    localStorage.setItem(DEVICE, fresh);
   } catch {
     // What the record says about storage, it says when it loads.
   }
@@ -114,6 +113,7 @@ function save() {
     if (found !== null && found !== stored) take(found);
     if (frozen) return;
     const text = seal(record);
+    if (localStorage.getItem(DEVICE) !== device) localStorage.setItem(DEVICE, device);
     if (text !== found) localStorage.setItem(KEY, text);
     stored = text;
     if (problem?.kind === "full" || problem?.kind === "blocked") tell(null);
@@ -341,7 +341,7 @@ export function erase(everywhere) {
   else record = create(device);
   try {
     for (const key of Object.keys(localStorage)) {
-      if (key === KEY || key.startsWith(ASIDE)) localStorage.removeItem(key);
+      if (key === KEY || key === DEVICE || key.startsWith(ASIDE)) localStorage.removeItem(key);
     }
     stored = null;
     tell(null);
