@@ -1,10 +1,10 @@
-# make book · make test · make serve · make bench · make mutants · make links · make release · make clean
+# make book · make test · make serve · make lab · make sphinx · make bench · make mutants · make links · make release · make clean
 PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: book test serve bench mutants links release clean lock vendor chromium
+.PHONY: book test serve lab sphinx bench mutants links release clean lock vendor chromium
 
 book: .venv/book .venv/wheels
 	@$(BIN)/python book/build.py
@@ -14,6 +14,13 @@ test: .venv/tests .venv/wheels node_modules/.package-lock.json chromium
 
 serve: .venv/book .venv/wheels
 	@$(BIN)/python book/serve.py --port $(PORT)
+
+OPTIONS ?=
+lab: book
+	@$(BIN)/python book/lab.py $(OPTIONS)
+
+sphinx: .venv-sphinx/book
+	@.venv-sphinx/bin/python book/sphinx/build.py
 
 bench: .venv/tests
 	@$(BIN)/python -m benchmarks

@@ -181,9 +181,10 @@ def publish(forced: bool) -> None:
     shutil.rmtree(NOTEBOOKS, ignore_errors=True)
     if forced:
         shutil.copytree(STAGED / "jupyter_execute", NOTEBOOKS)
-    shutil.rmtree(COURSE, ignore_errors=True)
+    # Only what a build makes: a teacher's gradebook and submissions may lie beside it.
+    shutil.rmtree(COURSE / "source", ignore_errors=True)
     if (STAGED / "course").exists():
-        (STAGED / "course").rename(COURSE)
+        shutil.copytree(STAGED / "course", COURSE, dirs_exist_ok=True)
     old = BUILD / "html.old"
     shutil.rmtree(old, ignore_errors=True)
     if SITE.exists():

@@ -1,0 +1,138 @@
+"""The guide for teachers, step by step: what it says to write is written, and builds."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbclient
+import nbformat
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = (ROOT / "book" / "teaching.md").read_text("utf-8")
+FILES = re.compile(
+    r"^```\{code-block\} \w+\n:caption: (\S+)\n\n(.*?)^```$", re.MULTILINE | re.DOTALL
+)
+COMMANDS = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+GIVENS = ("cap", "rate")
+HOME = "# Home\n\nSee {doc}`../lessons/little`.\n"
+
+
+def run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a copy of the repository, with the copy's own ``labs``."""
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the repository with the guide's lesson, and no other pages, to be quick."""
+    root = tmp_path_factory.mktemp("fork")
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    names = tracked.stdout.split() or [
+        str(path.relative_to(ROOT))
+        for folder in ("book", "labs", "lessons", "exercises")
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file()
+    ]
+    for name in names:
+        if (ROOT / name).is_file():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, root / name)
+    files = dict(FILES.findall(GUIDE))
+    chapters = yaml.safe_load(files.pop("_toc.yml"))
+    for name, text in files.items():
+        assert not (root / name).exists(), name
+        (root / name).write_text(text, "utf-8")
+    (root / "book" / "index.md").write_text(HOME, "utf-8")
+    pages = [*chapters, {"file": "book/claims"}, {"file": "book/bibliography"}]
+    toc = {"format": "jb-book", "root": "book/index", "chapters": pages}
+    (root / "_toc.yml").write_text(yaml.safe_dump(toc), "utf-8")
+    config = yaml.safe_load((root / "_config.yml").read_text("utf-8"))
+    config["sphinx"]["config"]["jupyterlite"] = False
+    (root / "_config.yml").write_text(yaml.safe_dump(config), "utf-8")
+    built = run(root, "book/build.py")
+    assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
+    return root
+
+
+def test_the_guides_lesson_is_a_page_that_works(fork: Path, serve, visit) -> None:
+    page = visit(f"{serve(fork / '_build' / 'html')}/lessons/little.html")
+    explorer = page.locator('.xp[data-name="cap-and-latency"]')
+    explorer.locator(".xp-figure svg").first.wait_for()
+    explorer.locator('input[name="cap"]').press("End")
+    assert "a request is inside for 5.00" in explorer.inner_text()
+    page.get_by_text("2.5 s: each of the 40").wait_for(state="attached")
+    question = page.locator('.question[data-question="latency"]')
+    cap, rate = (float(question.locator(f"[data-place={name}]").inner_text()) for name in GIVENS)
+    question.get_by_role("textbox").fill(f"{cap / rate}")
+    question.get_by_role("textbox").press("Enter")
+    page.get_by_text("Score 1/1").wait_for()
+    assert page.visit.errors == page.visit.missing == page.visit.elsewhere == []
+
+
+@pytest.mark.parametrize("name", ["lessons/little", "exercises/little"])
+def test_it_is_a_notebook_too(fork: Path, name: str) -> None:
+    notebook = nbformat.read(fork / "_build" / "html" / "notebooks" / f"{name}.ipynb", 4)
+    nbformat.validate(notebook)
+    assert not any("{code-cell}" in cell.source or "~~~" in cell.source for cell in notebook.cells)
+
+
+def test_the_guides_exercise_passes_with_its_solution_and_fails_without(
+    fork: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(fork))
+    whole = nbformat.read(fork / "_build" / "course" / "source" / "little" / "little.ipynb", 4)
+    done = nbclient.NotebookClient(whole, timeout=120).execute()
+    assert run(fork, "-m", "doctest", "labs/checks/little.py").returncode == 0
+    (check,) = (cell for cell in done.cells if "check.cap" in cell.source)
+    assert check.outputs[0].data["text/plain"] == "PASS  24 requests"
+    empty = nbformat.read(fork / "_build" / "html" / "notebooks" / "exercises" / "little.ipynb", 4)
+    with pytest.raises(nbclient.exceptions.CellExecutionError, match="no answer yet"):
+        nbclient.NotebookClient(empty, timeout=120).execute()
+
+
+def test_the_questions_keys_hold(fork: Path) -> None:
+    checked = run(fork, "book/_ext/questions.py")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_guides_commands_of_nbgrader_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = [str(Path(sys.executable).parent), os.environ["PATH"]]
+    monkeypatch.setenv("PATH", os.pathsep.join(programs))
+    shutil.copytree(ROOT / "_build" / "course", tmp_path / "serving")
+    (block,) = (found for found in COMMANDS.findall(GUIDE) if "nbgrader db" in found)
+    commands = [
+        line.partition("#")[0] for line in block.splitlines() if line.startswith("nbgrader")
+    ]
+    assert len(commands) == 6
+    for command in commands:
+        if "autograde" in command:
+            folder = tmp_path / "serving" / "submitted" / "ada" / "batching"
+            folder.mkdir(parents=True)
+            shutil.copy(tmp_path / "serving" / "release" / "batching" / "batching.ipynb", folder)
+            (folder / "timestamp.txt").write_text("2027-01-15 18:30:00 UTC")
+        words = shlex.split(command)
+        ran = subprocess.run(words, cwd=tmp_path / "serving", capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stderr[-2000:]
+    header, row = (tmp_path / "serving" / "grades.csv").read_text().split()[:2]
+    graded = dict(zip(header.split(","), row.split(","), strict=False))
+    assert graded["assignment"] == "batching"
+    assert (tmp_path / "serving" / "feedback" / "ada" / "batching" / "batching.html").is_file()
+
+
+def test_a_teachers_grades_outlive_a_build(fork: Path) -> None:
+    course = fork / "_build" / "course"
+    (course / "gradebook.db").write_text("grades")
+    (fork / "book" / "index.md").write_text(HOME + "\nMore.\n", "utf-8")
+    assert run(fork, "book/build.py").returncode == 0
+    assert (course / "gradebook.db").read_text() == "grades"
+    assert (course / "source" / "little" / "little.ipynb").is_file()
