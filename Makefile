@@ -3,6 +3,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+SPHINX_PIP := .venv-sphinx/bin/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: book test serve lab sphinx bench mutants links release clean lock vendor chromium
 
@@ -19,8 +20,12 @@ OPTIONS ?=
 lab: book
 	@$(BIN)/python book/lab.py $(OPTIONS)
 
+# The same book by current Sphinx, without Jupyter Book.
 sphinx: .venv-sphinx/book
-	@.venv-sphinx/bin/python book/sphinx/build.py
+	@rm -rf _build/sphinx
+	@JUPYTER_PREFER_ENV_PATH=1 .venv-sphinx/bin/python -m sphinx -q -W -n --keep-going \
+	  -c book/sphinx . _build/sphinx/html
+	@echo "The site is at _build/sphinx/html/index.html"
 
 bench: .venv/tests
 	@$(BIN)/python -m benchmarks
@@ -44,6 +49,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 lock: .venv/tests
 	$(COMPILE) --no-emit-package labs requirements.txt -o requirements.lock
 	$(COMPILE) --constraints requirements.lock tests/requirements.txt -o tests/requirements.lock
+	$(COMPILE) --no-emit-package labs book/sphinx/requirements.txt -o book/sphinx/requirements.lock
+	$(BIN)/uv pip compile --quiet --resolution lowest-direct --all-extras --no-deps pyproject.toml -o .venv/oldest.txt
+	$(subst --universal,,$(COMPILE)) --all-extras --constraints .venv/oldest.txt pyproject.toml tests/labs/requirements.txt \
+	  -o tests/labs/oldest.lock
 	npm update --package-lock-only
 	$(PIP) --require-hashes -r requirements.lock
 	$(BIN)/python tests/pyodide.py
@@ -58,6 +67,13 @@ $(BIN)/python:
 	@echo "Installing the book's packages into .venv"
 	@$(PIP) --require-hashes -r requirements.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-sphinx/book: book/sphinx/requirements.lock pyproject.toml
+	@rm -rf .venv-sphinx && PYTHON="$(PYTHON)" ./book/environment.sh .venv-sphinx
+	@echo "Installing current Sphinx into .venv-sphinx"
+	@$(SPHINX_PIP) --require-hashes -r book/sphinx/requirements.lock
+	@$(SPHINX_PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/wheels: requirements.lock book/wheelhouse.py | .venv/book

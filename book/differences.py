@@ -47,6 +47,7 @@ def words(page: Path) -> list[str]:
     reader = Reader()
     reader.feed(page.read_text("utf-8"))
     lines = (re.sub(r"\s+", " ", line).strip() for line in reader.lines)
+    lines = (re.sub(r"(?<=\\\[|\{split\}) | (?=\\\]|\\end\{split\})", "", line) for line in lines)
     return [line for line in lines if line]
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from docutils import nodes
     from nbformat import NotebookNode
     from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 PLACE = re.compile(r"Cell In\[(?P<count>\d+)\], line (?P<line>\d+)")
@@ -86,22 +87,22 @@ class ExactParser(myst_nb.Parser):
         try:
             super().parse(inputstring, document)
         except ExecutionError as error:
-            raise self.located(inputstring, str(error.__cause__)) from None
+            raise self.located(inputstring, str(error.__cause__), document.settings.env) from None
         if any(outputs):
-            self.restore(outputs)
+            self.restore(outputs, document.settings.env)
 
-    def located(self, text: str, failure: str) -> CellError:
+    def located(self, text: str, failure: str, env: BuildEnvironment) -> CellError:
         """The error that names the file and the line of a failure."""
         message = ANSI.sub("", failure)
-        path = self.env.doc2path(self.env.docname)
-        reader = read.create_nb_reader(path, self.env.myst_config, self.env.mystnb_config, text)
+        path = env.doc2path(env.docname)
+        reader = read.create_nb_reader(path, env.myst_config, env.mystnb_config, text)
         line = failing_line(text, reader.read(text), message)
-        return CellError(f"{Path(path).relative_to(self.env.srcdir)}:{line}: {message}")
+        return CellError(f"{Path(path).relative_to(env.srcdir)}:{line}: {message}")
 
-    def restore(self, outputs: list[list[NotebookNode]]) -> None:
+    def restore(self, outputs: list[list[NotebookNode]], env: BuildEnvironment) -> None:
         """Save the notebook with every output it had when it was executed."""
-        folder = Path(self.env.mystnb_config.output_folder)
-        path = folder / f"{self.env.docname}.ipynb"
+        folder = Path(env.mystnb_config.output_folder)
+        path = folder / f"{env.docname}.ipynb"
         notebook = nbformat.read(path, nbformat.NO_CONVERT)
         for cell, executed in zip(notebook.cells, outputs, strict=True):
             if cell.cell_type == "code":

@@ -12,6 +12,7 @@ import html
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from lite import FOLDER
 
@@ -52,6 +53,12 @@ def inline(page: str) -> set[str]:
     return {found["text"] for found in INLINE.finditer(page) if "json" not in found["attributes"]}
 
 
+def origin(address: str) -> str:
+    """Return the host of an address; a policy would take a path for the only one allowed."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}" if address else ""
+
+
 def policy(scripts: set[str], server: str = "") -> str:
     """Return the policy under which a site with these scripts and this account server works."""
     rules = {
@@ -61,7 +68,7 @@ def policy(scripts: set[str], server: str = "") -> str:
         "style-src": ["'self'", "'unsafe-inline'"],
         "img-src": ["'self'", "data:"],
         "font-src": ["'self'", "data:"],
-        "connect-src": ["'self'", *filter(None, [server])],
+        "connect-src": ["'self'", *filter(None, [origin(server)])],
         "base-uri": ["'none'"],
         "form-action": ["'self'"],
     }

@@ -41,6 +41,7 @@ class Lesson:
     href: str
     total: int
     needed: int
+    questions: list[str]
 
 
 class Progress(SphinxDirective):
@@ -72,10 +73,10 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     known, banks = [], questions.banks(Path(app.env.srcdir))
     for page in in_order(app.env):
         name = page.removeprefix(FOLDER)
-        total = len(questions.load(banks[name]))
+        names = [question.id for question in questions.load(banks[name])]
         href = app.builder.get_relative_uri(docname, page)
         title = app.env.titles[page].astext()
-        known.append((page, Lesson(name, title, href, total, needed(total))))
+        known.append((page, Lesson(name, title, href, len(names), needed(len(names)), names)))
     data = json.dumps([asdict(lesson) for _, lesson in known], ensure_ascii=False)
     for place in places:
         place["data"] = data.replace("<", "\\u003c")

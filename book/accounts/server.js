@@ -9,10 +9,12 @@
  * It speaks plain HTTP and listens on this machine alone: put it behind whatever serves https.
  */
 import { createHmac, randomBytes, scrypt, timingSafeEqual } from "node:crypto";
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { realpathSync } from "node:fs";
+import { mkdir, open as openFile, readFile, rename } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { argv, exit, stdin } from "node:process";
+import { pathToFileURL } from "node:url";
 import { parseArgs, promisify } from "node:util";
 
 import { LARGEST, Refusal, create, merge, open, seal } from "../_static/record/content.js";
@@ -20,6 +22,9 @@ import { LARGEST, Refusal, create, merge, open, seal } from "../_static/record/c
 const hash = promisify(scrypt);
 const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 const SESSION = 30 * 864e5;
+const REFUSED = { "not ours": 400, newer: 400, "too large": 413 };
+/** The longest wait after a wrong password, in milliseconds. */
+const SLOWEST = 5_000;
 
 /** What the client is told, with a status. */
 class Reply extends Error {
@@ -46,8 +51,15 @@ function files(folder) {
     async write(name, text) {
       await mkdir(folder, { recursive: true });
       const draft = join(folder, `.${name}-${randomBytes(6).toString("hex")}`);
-      await writeFile(draft, text, { mode: 0o600 });
+      const file = await openFile(draft, "w", 0o600);
+      await file.writeFile(text);
+      await file.sync();
+      await file.close();
       await rename(draft, join(folder, name));
+    },
+    /** Keep a file that cannot be read under another name. @param {string} name */
+    async putAside(name) {
+      await rename(join(folder, name), join(folder, `${name}.unreadable-${Date.now()}`));
     },
   };
 }
@@ -70,7 +82,8 @@ function seals(key, account, until) {
 
 /** @param {string} given @param {string} wanted */
 function same(given, wanted) {
-  return given.length === wanted.length && timingSafeEqual(Buffer.from(given), Buffer.from(wanted));
+  const [one, other] = [Buffer.from(given), Buffer.from(wanted)];
+  return one.length === other.length && timingSafeEqual(one, other);
 }
 
 /** @param {string} folder @param {string} name @param {string} password */
@@ -91,8 +104,10 @@ export async function add(folder, name, password) {
  */
 export function accounts(folder, origin) {
   const disk = files(folder);
-  /** One change of an account's record at a time. @type {Map<string, Promise<unknown>>} */
+  /** What waits on what: one change of a record, one attempt to sign in, at a time. @type {Map<string, Promise<void>>} */
   const turns = new Map();
+  /** Wrong passwords in a row. @type {Map<string, number>} */
+  const wrong = new Map();
 
   /** @param {string} account @returns {Promise<{salt: string, hash: string}>} */
   async function knownOf(account) {
@@ -103,11 +118,21 @@ export function accounts(folder, origin) {
   async function signIn(asked) {
     const account = named(String(asked?.account ?? ""));
     const known = await knownOf(account);
-    const given = await digest(String(asked?.password ?? ""), known.salt);
+    // Attempts at one account queue; those at accounts that there are not share a queue.
+    return inTurn(`sign in: ${known.hash && account}`, () => attempt(account, known, String(asked?.password ?? "")));
+  }
+
+  /** @param {string} account @param {{salt: string, hash: string}} known @param {string} password */
+  async function attempt(account, known, password) {
+    const given = await digest(password, known.salt);
+    const name = known.hash && account;
     if (!same(given.toString("hex"), known.hash)) {
-      await new Promise((later) => setTimeout(later, 400));
+      const times = (wrong.get(name) ?? 0) + 1;
+      wrong.set(name, times);
+      await new Promise((later) => setTimeout(later, Math.min(400 * 2 ** (times - 1), SLOWEST)));
       throw new Reply(401, "The account or the password is not known.");
     }
+    wrong.delete(name);
     const until = String(Date.now() + SESSION);
     return JSON.stringify({ token: `${account}:${until}:${seals(known.hash, account, until)}` });
   }
@@ -122,12 +147,24 @@ export function accounts(folder, origin) {
     return account;
   }
 
+  /** What is kept of a record; what cannot be read is put aside, since devices have it all. @param {string} file */
+  async function kept(file) {
+    const text = await disk.read(file);
+    try {
+      return text === null ? create("server") : open(text, "server", { own: true });
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.reason === "newer") throw error;
+      await disk.putAside(file);
+      console.error(`${file} could not be read and was put aside: ${error.message}`);
+      return create("server");
+    }
+  }
+
   /** @param {string} account @param {string} text */
   async function take(account, text) {
     const file = `${account}.record.json`;
     const sent = open(text, "server");
-    const kept = await disk.read(file);
-    const record = kept === null ? create("server") : open(kept, "server");
+    const record = await kept(file);
     merge(record, sent);
     const whole = seal(record);
     if (whole.length > LARGEST) throw new Reply(413, "The record has become too large.");
@@ -135,10 +172,15 @@ export function accounts(folder, origin) {
     return whole;
   }
 
-  /** @param {string} account @param {() => Promise<string>} change */
-  function inTurn(account, change) {
-    const turn = (turns.get(account) ?? Promise.resolve()).catch(() => {}).then(change);
-    turns.set(account, turn);
+  /** @param {string} queue @param {() => Promise<string>} change */
+  function inTurn(queue, change) {
+    const turn = (turns.get(queue) ?? Promise.resolve()).then(change);
+    const over = turn.then(
+      () => {},
+      () => {},
+    );
+    turns.set(queue, over);
+    over.then(() => turns.get(queue) === over && turns.delete(queue));
     return turn;
   }
 
@@ -167,7 +209,7 @@ export function accounts(folder, origin) {
     try {
       response.end(await answer(request));
     } catch (error) {
-      const status = error instanceof Reply ? error.status : error instanceof Refusal ? 400 : 500;
+      const status = error instanceof Reply ? error.status : error instanceof Refusal ? REFUSED[error.reason] : 500;
       if (status === 500) console.error(error);
       const sentence = status === 500 ? "The server failed." : /** @type {Error} */ (error).message;
       response.writeHead(status).end(JSON.stringify({ sentence }));
@@ -219,7 +261,7 @@ async function main() {
   }
 }
 
-if (import.meta.url === `file://${argv[1]}`) {
+if (import.meta.url === pathToFileURL(realpathSync(argv[1])).href) {
   main().catch((error) => {
     console.error(error instanceof Reply ? error.message : error);
     exit(1);

@@ -15,6 +15,8 @@ import pytest
 import record_page as seen
 from playwright.sync_api import Page, expect
 
+import policy
+
 ROOT = Path(__file__).resolve().parents[2]
 SERVER = ROOT / "book" / "accounts" / "server.js"
 PASSWORD = "correct horse"  # noqa: S105
@@ -249,6 +251,123 @@ class TestTwoDevices:
         assert not [url for url in asked if url.startswith(server.address)]
 
 
+class TestLeaving:
+    """Signing out, in as somebody else, and erasing: nobody gets what is not theirs."""
+
+    def erase(self, one: Device) -> str:
+        one.go("book/practice.html")
+        one.page.get_by_role("button", name="Erase everything").click()
+        one.page.get_by_role("button", name="Erase it for good").click()
+        said = one.page.locator(".record-keeping > [role=status]")
+        expect(said).to_contain_text("Erased")
+        return said.inner_text()
+
+    @pytest.mark.parametrize("choice", ["Erase it here, then sign in", "Add it to this account"])
+    def test_who_signs_in_next_is_asked_whose_record_it_is(
+        self, server: Accounts, device, choice: str
+    ) -> None:
+        server.add("bob")
+        one = device()
+        seen.notes(one.go("lessons/first.html")).fill("ada's own")
+        one.sign_in()
+        one.in_step()
+        one.page.get_by_role("button", name="Sign out").click()
+        one.sign_in(name="bob")
+        expect(one.page.get_by_text("belongs to the account ada")).to_be_visible()
+        assert not (server.folder / "bob.record.json").exists()
+        one.page.get_by_role("button", name=choice).click()
+        expect(one.said).to_have_text("In step with the account bob.")
+        kept = (server.folder / "bob.record.json").read_text("utf-8")
+        assert ("ada's own" in kept) == choice.startswith("Add")
+        assert "ada's own" in (server.folder / "ada.record.json").read_text("utf-8")
+
+    def test_erasing_erases_what_this_browser_has_not_seen(self, server: Accounts, device) -> None:
+        first, second = device(), device()
+        for one in (first, second):
+            one.sign_in()
+            one.in_step()
+        page = second.go("lessons/first.html")
+        seen.notes(page).fill("note from two")
+        server.holds("note from two", page)
+        assert self.erase(first) == "Erased, here and in the account ada."
+        assert "note from two" not in (server.folder / "ada.record.json").read_text("utf-8")
+        first.page.wait_for_timeout(1500)
+        assert seen.notes(first.go("lessons/first.html")).input_value() == ""
+
+    def test_erasing_without_the_server_is_done_there_later(self, server: Accounts, device) -> None:
+        one = device()
+        seen.notes(one.go("lessons/first.html")).fill("a secret")
+        one.sign_in()
+        one.in_step()
+        server.stop()
+        assert "has not confirmed that it erased the account ada" in self.erase(one)
+        server.start()
+        one.page.evaluate("dispatchEvent(new Event('online'))")
+        server.holds("a secret", one.page, yes=False)
+
+    def test_erasing_in_a_lapsed_session_is_done_there_at_the_next(
+        self, server: Accounts, device
+    ) -> None:
+        one = device()
+        seen.notes(one.go("lessons/first.html")).fill("a secret")
+        one.sign_in()
+        one.in_step()
+        server.add("ada", "another horse")
+        one.page.reload()
+        expect(one.said).to_contain_text("asks you to sign in again")
+        assert "still holds a record" in self.erase(one)
+        one.sign_in("another horse")
+        one.in_step()
+        assert "a secret" not in (server.folder / "ada.record.json").read_text("utf-8")
+        assert seen.notes(one.go("lessons/first.html")).input_value() == ""
+
+    def test_an_export_brings_back_what_was_erased(
+        self, server: Accounts, device, tmp_path: Path
+    ) -> None:
+        one = device()
+        page = one.go("lessons/first.html")
+        seen.choose(page, "one", 1)
+        seen.notes(page).fill("kept in a file")
+        one.sign_in()
+        one.in_step()
+        seen.export(one.page, tmp_path)
+        self.erase(one)
+        one.page.get_by_label("Import an export").set_input_files(tmp_path / "export.json")
+        expect(one.page.get_by_text("Imported: 2 new")).to_be_visible()
+        page = one.go("lessons/first.html")
+        assert seen.standing(page).startswith("Score 1/4")
+        assert seen.notes(page).input_value() == "kept in a file"
+        server.holds("kept in a file", page)
+
+    def test_signing_out_in_one_tab_is_signing_out_in_all(self, server: Accounts, device) -> None:
+        one = device()
+        one.sign_in()
+        one.in_step()
+        tab = one.page.context.new_page()
+        tab.goto(f"{one.site}/lessons/first.html")
+        one.page.get_by_role("button", name="Sign out").click()
+        one.page.wait_for_timeout(300)
+        seen.notes(tab).fill("after signing out")
+        seen.notes(tab).blur()
+        tab.wait_for_timeout(2500)
+        assert "after signing out" not in (server.folder / "ada.record.json").read_text("utf-8")
+
+    def test_two_tabs_that_are_signed_in_send_and_then_rest(self, server: Accounts, device) -> None:
+        one = device()
+        one.sign_in()
+        one.in_step()
+        tab = one.page.context.new_page()
+        tab.goto(f"{one.site}/lessons/first.html")
+        seen.choose(tab, "one", 1)
+        server.holds("first/one", tab)
+        tab.wait_for_timeout(2500)
+        asked = []
+        for page in (tab, one.page):
+            page.on("request", lambda request: asked.append(request.url))
+        tab.wait_for_timeout(2500)
+        assert asked == []
+
+
 class TestServerTrouble:
     """Saved here first; a sentence says what the server does."""
 
@@ -361,6 +480,33 @@ class TestServerNonsense:
         assert seen.standing(one.page) == "Score 1/4 Answered 1 Status in progress"
         assert seen.sentence(one.page) == ""
 
+    @pytest.mark.parametrize("status", [400, 413])
+    def test_why_it_refuses_is_said(self, stub: Stub, device, status: int) -> None:
+        stub.status, stub.text = status, '{"sentence": "It is <b>too</b> large."}'
+        one = device()
+        one.sign_in()
+        said = "The account server refuses this record: It is <b>too</b> large."
+        expect(one.said).to_have_text(f"{said} Your record is kept here.")
+
+    def test_a_reply_that_comes_after_leaving_is_nobodys(self, stub: Stub, device) -> None:
+        one = device()
+        page = one.go("lessons/first.html")
+        seen.choose(page, "one", 1)
+        stub.text = page.evaluate(
+            "import('/_static/record/store.js').then((store) => store.takeOut())"
+        )
+        one.sign_in()
+        one.in_step()
+        stub.delay = 2
+        one.page.reload()
+        one.page.wait_for_timeout(300)
+        one.page.get_by_role("button", name="Sign out").click()
+        one.page.get_by_role("button", name="Erase everything").click()
+        one.page.get_by_role("button", name="Erase it for good").click()
+        one.page.wait_for_timeout(2600)
+        expect(one.said).to_have_text("Signed out. Your record stays in this browser.")
+        assert seen.answers(one.page) == []
+
     def test_slowness_holds_nothing_up(self, stub: Stub, device) -> None:
         stub.delay = 20
         one = device()
@@ -413,10 +559,46 @@ class TestServer:
         assert "not JSON" in json.loads(text)["sentence"]
         assert not (server.folder / "ada.record.json").exists()
 
+    def test_a_session_that_is_none_is_refused(self, server: Accounts) -> None:
+        name, until, seal = session(server).split(":")
+        accents = "é" * len(seal)
+        for forged in (f"{name}:{until}:{accents}", f"bob:{until}:{seal}", "::", ""):
+            sent = forged.encode().decode("latin-1")
+            assert ask(server, "PUT", "/record", b"{}", sent)[0] == 401
+
+    def test_guesses_wait_their_turn(self, server: Accounts) -> None:
+        body = json.dumps({"account": "ada", "password": "a guess of mine"}).encode()
+        began = time.monotonic()
+        guesses = [
+            threading.Thread(target=ask, args=(server, "POST", "/session", body)) for _ in range(3)
+        ]
+        for guess in guesses:
+            guess.start()
+        for guess in guesses:
+            guess.join()
+        assert time.monotonic() - began > 0.4 + 0.8 + 1.6
+        assert session(server)
+
+    def test_a_damaged_record_is_put_aside(self, server: Accounts, device) -> None:
+        (server.folder / "ada.record.json").write_text("")
+        one = device()
+        seen.choose(one.go("lessons/first.html"), "one", 1)
+        one.sign_in()
+        one.in_step()
+        assert "first/one" in (server.folder / "ada.record.json").read_text("utf-8")
+        assert len(list(server.folder.glob("ada.record.json.unreadable-*"))) == 1
+
+    def test_it_runs_from_a_path_that_is_a_link_or_has_a_space(self, tmp_path: Path) -> None:
+        place = tmp_path / "a book"
+        place.symlink_to(ROOT / "book")
+        command = ["node", place / "accounts" / "server.js", "add", "ada", "--data", tmp_path]
+        done = subprocess.run(command, input=PASSWORD, text=True, capture_output=True, check=True)
+        assert done.stdout == "ada may sign in.\n"
+
     def test_it_refuses_what_is_too_large(self, server: Accounts) -> None:
         token = session(server)
         try:
-            status = ask(server, "PUT", "/record", b"x" * 9_000_000, token)[0]
+            status = ask(server, "PUT", "/record", b"x" * 13_000_000, token)[0]
         except (TimeoutError, urllib.error.URLError, ConnectionError):
             status = 413
         assert status == 413
@@ -442,6 +624,10 @@ class TestServer:
         )
         with urllib.request.urlopen(request) as reply:  # noqa: S310
             assert reply.headers["Access-Control-Allow-Origin"] == site
+
+    def test_the_policy_names_the_host_whatever_the_path(self) -> None:
+        allowed = policy.policy(set(), "https://school.example.org/accounts")
+        assert "connect-src 'self' https://school.example.org;" in allowed
 
     def test_the_pages_policy_allows_it_and_no_other(self, site: str, server: Accounts) -> None:
         with urllib.request.urlopen(f"{site}/book/index.html") as reply:  # noqa: S310

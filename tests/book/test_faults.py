@@ -268,10 +268,20 @@ class TestVersions:
         expect(tab.get_by_text("It has version 99 and this book reads up to 2")).to_be_visible()
 
     def test_a_file_that_is_too_large_is_refused(self, lesson: Page, tmp_path: Path) -> None:
-        (tmp_path / "large.json").write_text("x" * 4_000_001)
+        (tmp_path / "large.json").write_text("x" * 6_000_001)
         tab = beside(lesson, "book/practice.html")
         tab.get_by_label("Import an export").set_input_files(tmp_path / "large.json")
-        expect(tab.get_by_text("It is larger than 4 MB")).to_be_visible()
+        expect(tab.get_by_text("It is larger than 6 MB")).to_be_visible()
+
+
+COUNT = f"""() => {{
+  window.writes = 0;
+  const write = Storage.prototype.setItem;
+  Storage.prototype.setItem = function (key, value) {{
+    window.writes += key === "{seen.KEY}";
+    write.call(this, key, value);
+  }};
+}}"""
 
 
 class TestTabs:
@@ -311,12 +321,128 @@ class TestTabs:
             seen.notes(page).blur()
         assert seen.notes(beside(lesson)).input_value() == "0123"
 
+    def test_two_that_hold_the_same_leave_each_other_alone(self, lesson: Page) -> None:
+        tabs = [lesson, beside(lesson), beside(lesson)]
+        for tab in tabs:
+            tab.evaluate(COUNT)
+        seen.choose(lesson, "one", 1)
+        seen.notes(tabs[1]).fill("also")
+        seen.notes(tabs[1]).blur()
+        lesson.wait_for_timeout(2500)
+        assert sum(tab.evaluate("window.writes") for tab in tabs) <= 6
+
     def test_an_erasure_in_one_is_one_in_both(self, lesson: Page) -> None:
         working(lesson)
         tab = beside(lesson, "book/practice.html")
         tab.get_by_role("button", name="Erase everything").click()
         tab.get_by_role("button", name="Erase it for good").click()
         expect(lesson.locator(".check-standing p").first).to_contain_text("Answered 0")
+        assert seen.status(lesson, "several") == ""
+        assert seen.question(lesson, "several").get_by_role("button", name="Check").is_visible()
+
+
+class TestText:
+    """Whatever is written comes back, characters that the library keeps for itself included."""
+
+    @pytest.mark.parametrize("text", ["\ufffdpasted", "\ufffc", "\u200bzero", "\ufffd"])
+    def test_in_a_note(self, lesson: Page, text: str) -> None:
+        working(lesson)
+        seen.notes(lesson).fill(text)
+        seen.notes(lesson).blur()
+        assert seen.notes(lesson).input_value() == text
+        lesson.reload()
+        assert seen.sentence(lesson) == ""
+        assert seen.notes(lesson).input_value() == text
+        assert seen.standing(lesson).startswith("Score 1/4")
+
+    def test_an_answer_to_a_question_that_has_changed_is_no_answer_to_it(
+        self, lesson: Page
+    ) -> None:
+        lesson.evaluate(
+            """async () => {
+              const { addAnswer } = await import("/_static/record/store.js");
+              addAnswer("first/one", "[0]", true, 0);
+              addAnswer("first/several", "[7]", false, 0);
+              addAnswer("first/number", "no number", false, 0);
+              addAnswer("first/order", "[5,4,3]", true, 0);
+            }"""
+        )
+        lesson.reload()
+        for name in ("one", "several", "number", "order"):
+            assert seen.status(lesson, name) == "", name
+        assert "undefined" not in lesson.locator("article").inner_text()
+
+
+GROW = """async (size) => {
+  const { create, put, seal } = await import("/_static/record/content.js");
+  const record = create("elsewhere");
+  for (let n = 0; n * 8_000 < size; n += 1) {
+    const at = record.clock.now();
+    const note = { lesson: "first", text: "x".repeat(7_900), at, seen: "{}" };
+    put(record, "notes", `first/${size}-${n}`, note);
+  }
+  return seal(record);
+}"""
+
+
+class TestSize:
+    """A record that has grown is read as long as it fits."""
+
+    def test_a_large_one_is_read_again(self, lesson: Page) -> None:
+        seen.choose(lesson, "one", 1)
+        lesson.evaluate(
+            """async (text) => (await import("/_static/record/store.js")).bringIn(text)""",
+            lesson.evaluate(GROW, 4_500_000),
+        )
+        assert len(seen.stored(lesson)) > 4_400_000
+        lesson.reload()
+        assert seen.sentence(lesson) == ""
+        assert seen.standing(lesson).startswith("Score 1/4")
+
+    def test_an_import_that_would_not_fit_is_refused(self, lesson: Page, tmp_path: Path) -> None:
+        page = beside(lesson, "book/practice.html")
+        said = page.locator(".record-keeping > [role=status]")
+        for n, size in enumerate((3_000_000, 3_500_000)):
+            (tmp_path / f"{n}.json").write_text(page.evaluate(GROW, size))
+            page.get_by_label("Import an export").set_input_files(tmp_path / f"{n}.json")
+            expect(said).to_contain_text("Imported:" if n == 0 else "Together with what is here")
+        before = seen.stored(page)
+        page.reload()
+        assert seen.stored(page) == before
+        assert seen.sentence(page) == ""
+
+    def test_what_cannot_be_read_is_put_aside_once(self, lesson: Page) -> None:
+        seen.store(lesson, "z" * 900_000)
+        for _ in range(4):
+            lesson.reload()
+            assert seen.sentence(lesson).startswith("The record in this browser could not be read.")
+        aside = "Object.keys(localStorage).filter((key) => key.includes('unreadable')).length"
+        assert lesson.evaluate(aside) == 1
+
+    def test_what_cannot_be_put_aside_can_be_kept_and_waits_for_room(
+        self, lesson: Page, tmp_path: Path
+    ) -> None:
+        lesson.evaluate("localStorage.setItem('filler', 'f'.repeat(3_000_000))")
+        seen.store(lesson, "y" * 2_000_000)
+        lesson.reload()
+        assert seen.sentence(lesson).startswith("This browser's storage for the site is full")
+        with lesson.expect_download() as waiting:
+            lesson.get_by_role("button", name="Keep the unread record").click()
+        waiting.value.save_as(tmp_path / "unread.txt")
+        assert (tmp_path / "unread.txt").read_text() == "y" * 2_000_000
+        lesson.evaluate("localStorage.removeItem('filler')")
+        working(lesson)
+        assert seen.sentence(lesson).startswith("The record in this browser could not be read.")
+        lesson.reload()
+        assert seen.standing(lesson).startswith("Score 1/4")
+
+    def test_depth_is_no_way_to_stop_the_page(self, lesson: Page) -> None:
+        deep = "[" * 20_000 + "]" * 20_000
+        head = '{"book":"serving-by-the-numbers","version":2,"clock":1,"content":'
+        seen.store(lesson, head + deep + "}")
+        lesson.reload()
+        assert seen.sentence(lesson).startswith("The record in this browser could not be read.")
+        working(lesson)
 
 
 class TestClock:

@@ -257,7 +257,7 @@ class TestNotes:
         area = seen.notes(lesson)
         area.press_sequentially("a *note*")
         assert lesson.locator(".notes-count").inner_text() == "8/8000"
-        expect(lesson.locator(".notes-foot [role=status]")).to_have_text("Saved.")
+        expect(lesson.locator(".notes-foot")).to_contain_text("Saved.")
         lesson.reload()
         assert area.input_value() == "a *note*"
 
@@ -266,6 +266,19 @@ class TestNotes:
         seen.notes(lesson).press_sequentially("yz")
         assert lesson.locator(".notes-count").inner_text() == "8000/8000"
         assert seen.notes(lesson).input_value() == "x" * 8000
+
+    def test_typing_is_not_talked_over(self, lesson: Page) -> None:
+        lesson.evaluate(
+            """() => {
+              window.said = 0;
+              new MutationObserver((all) => (window.said += all.length)).observe(
+                document.querySelector(".notes-foot [role=status]"),
+                { childList: true, characterData: true, subtree: true });
+            }"""
+        )
+        seen.notes(lesson).press_sequentially("a few words", delay=120)
+        seen.notes(lesson).blur()
+        assert lesson.evaluate("window.said") == 0
 
     def test_each_lesson_has_its_own(self, lesson: Page) -> None:
         seen.notes(lesson).fill("of the first")
@@ -412,16 +425,69 @@ class TestPractice:
         assert heights[0] == heights[1] == heights[2] > heights[3] == 0
         assert "Questions known then: 2" in lesson.get_by_role("img").get_attribute("aria-label")
 
-    def test_a_question_that_left_the_book_is_kept_and_not_asked(self, lesson: Page) -> None:
+    def test_a_question_that_left_the_book_is_kept_and_counts_nowhere(self, lesson: Page) -> None:
         lesson.evaluate(
             "import('/_static/record/store.js')"
-            ".then((store) => store.addAnswer('first/gone', '[0]', false, 0))"
+            ".then((store) => store.addAnswer('first/gone', '[0]', true, 0))"
         )
         later(lesson, 5)
         visited(lesson, "book/practice.html")
-        lesson.get_by_role("button", name="Practise what is due").click()
-        expect(lesson.get_by_text("no longer in the book")).to_be_visible()
+        assert lesson.get_by_text("Nothing is due.").is_visible()
+        visited(lesson, "book/index.html")
+        row = lesson.locator(".lessons-table tbody tr").first
+        assert row.locator(".mine").all_inner_texts()[1:] == ["0/4", "not attempted", "0"]
         assert len(seen.answers(lesson)) == 1
+
+    def test_focus_stays_where_it_is_when_another_tab_answers(self, lesson: Page) -> None:
+        tab = lesson.context.new_page()
+        tab.goto(f"{lesson.url[: lesson.url.index('/', 8)]}/book/practice.html")
+        table = tab.get_by_role("region", name="Practice by lesson")
+        for place in (table.get_by_role("link").first, table):
+            place.focus()
+            before = tab.evaluate("document.activeElement.tagName")
+            question = seen.question(lesson, "one")
+            if question.get_by_role("button", name="Try").is_visible():
+                seen.again(question)
+            seen.choose(lesson, "one", 1)
+            expect(table).to_contain_text("1 of 4")
+            assert tab.evaluate("document.activeElement.tagName") == before != "BODY"
+
+    def test_the_practice_asked_for_last_is_the_one_that_runs(self, lesson: Page) -> None:
+        held = []
+        page = visited(lesson, "book/practice.html")
+        page.route("**/lessons/first.html", lambda route: held.append(route))
+        page.get_by_role("button", name="Practise First lesson").click()
+        page.get_by_role("button", name="Practise Second lesson").click()
+        expect(page.get_by_role("heading", name="Second lesson, 1 of 4")).to_be_visible()
+        held[0].continue_()
+        page.wait_for_timeout(700)
+        assert page.get_by_role("heading", name="Second lesson, 1 of 4").is_visible()
+
+
+class TestNumbers:
+    """What people type is read as they mean it."""
+
+    @pytest.mark.parametrize(
+        ("text", "value"),
+        [
+            ("0,125", 0.125),
+            ("1,234", 1234),
+            ("12,345,678.5", 12345678.5),
+            ("-0,5", -0.5),
+            ("1 234", 1234),
+            (".5", 0.5),
+        ],
+    )
+    def test_commas(self, lesson: Page, text: str, value: float) -> None:
+        parse = "text => import('/_static/record/questions.js').then((one) => one.parse(text))"
+        assert lesson.evaluate(parse, text) == value
+
+    def test_inputs_take_no_more_than_a_number_needs(self, lesson: Page) -> None:
+        for box in (
+            seen.question(lesson, "number").locator("input"),
+            lesson.locator(".predict").first.locator("input"),
+        ):
+            assert box.get_attribute("maxlength") == "60"
 
 
 class TestWhole:

@@ -12,7 +12,8 @@ const { createMergeableStore } = /** @type {typeof import("tinybase/mergeable-st
 
 export const BOOK = "serving-by-the-numbers";
 export const VERSION = 2;
-export const LARGEST = 4_000_000;
+/** Of what comes from a file or a server, in characters; a browser keeps less than this. */
+export const LARGEST = 6_000_000;
 const LONGEST = 100_000;
 /** 2096: TinyBase stamps times with 42 bits. */
 const LATEST = 4e12;
@@ -22,6 +23,10 @@ const LATEST = 4e12;
  * @typedef {{book: string, version: number, clock: number, content: any}} Envelope
  * @typedef {{store: MergeableStore, clock: Clock}} Record
  */
+
+/** TinyBase keeps these for itself and drops a text that begins with one; a mark before them keeps it. */
+const RESERVED = /^[\u200b\ufffc\ufffd]/;
+const MARK = "\u200b";
 
 /** The cells of a row of each table, with their types. */
 const TABLES = /** @type {{[table: string]: {[cell: string]: string}}} */ ({
@@ -59,6 +64,11 @@ export class Refusal extends Error {
 export class Clock {
   latest = 0;
 
+  read() {
+    return Math.max(Date.now(), this.latest);
+  }
+
+  /** A moment that is after all others. */
   now() {
     this.latest = Math.max(Date.now(), this.latest + 1);
     return this.latest;
@@ -73,7 +83,7 @@ export class Clock {
 /** @param {string} device @returns {Record} */
 export function create(device) {
   const clock = new Clock();
-  return { store: createMergeableStore(device, () => clock.now()), clock };
+  return { store: createMergeableStore(device, () => clock.read()), clock };
 }
 
 /** @param {Record} record @returns {string} */
@@ -87,27 +97,66 @@ export function seal({ store, clock }) {
  *
  * @param {string} text
  * @param {string} device names what a migration writes
+ * @param {{own?: boolean}} options own: what was kept here before, which is never too large
  * @returns {Record}
  * @throws {Refusal} and nothing is changed
  */
-export function open(text, device) {
-  if (text.length > LARGEST) {
-    throw new Refusal("too large", `It is larger than ${LARGEST / 1e6} MB, which no record of this book is.`);
-  }
+export function open(text, device, { own = false } = {}) {
+  if (text.length > LARGEST && !own) throw tooLarge("It is");
   const { version, clock, content } = envelope(text);
   const record = create(device);
-  record.clock.see(clock);
-  record.store.setMergeableContent(withDeletions(content));
-  for (let from = version; from < VERSION; from += 1) MIGRATIONS[from](record.store, device);
-  validate(record.store);
-  if (!holds(record.store, content)) throw new Refusal("not ours", "What it holds cannot be read as a record.");
-  return record;
+  try {
+    record.clock.see(clock);
+    record.store.setMergeableContent(withDeletions(content));
+    for (let from = version; from < VERSION; from += 1) MIGRATIONS[from](record.store, device);
+    validate(record.store, own ? Infinity : LONGEST);
+    if (holds(record.store, content)) return record;
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+  }
+  throw new Refusal("not ours", "What it holds cannot be read as a record.");
+}
+
+/** @param {string} what */
+export function tooLarge(what) {
+  return new Refusal("too large", `${what} larger than ${LARGEST / 1e6} MB, which no record of this book is.`);
 }
 
 /** Take over what another record holds and this one does not. @param {Record} record @param {Record} other */
 export function merge(record, other) {
   record.clock.see(other.clock.latest);
   record.store.applyMergeableChanges(other.store.getMergeableContent());
+}
+
+/** Write again what another record holds and this one has deleted. @param {Record} record @param {Record} other */
+export function restore({ store, clock }, other) {
+  clock.now();
+  for (const table of other.store.getTableIds()) {
+    for (const id of other.store.getRowIds(table)) {
+      if (!store.hasRow(table, id)) store.setRow(table, id, other.store.getRow(table, id));
+    }
+  }
+}
+
+/** What two records that hold the same have in common. @param {Record} record */
+export function fingerprint({ store }) {
+  return JSON.stringify(store.getMergeableContentHashes());
+}
+
+/** @param {Record} record @param {string} table @param {string} id @param {{[cell: string]: string | number | boolean}} row */
+export function put({ store }, table, id, row) {
+  const kept = (/** @type {string | number | boolean} */ value) =>
+    typeof value === "string" && RESERVED.test(value) ? MARK + value : value;
+  store.setRow(table, id, Object.fromEntries(Object.entries(row).map(([cell, value]) => [cell, kept(value)])));
+}
+
+/** The rows of a table, as `put` got them. @param {Record} record @param {string} table @returns {[string, any][]} */
+export function rows({ store }, table) {
+  const given = (/** @type {unknown} */ value) => (typeof value === "string" && value.startsWith(MARK) ? value.slice(1) : value);
+  return Object.entries(store.getTable(table)).map(([id, row]) => [
+    id,
+    Object.fromEntries(Object.entries(row).map(([cell, value]) => [cell, given(value)])),
+  ]);
 }
 
 /** @param {string} text @returns {Envelope} */
@@ -146,14 +195,14 @@ function holds(store, content) {
   return names !== null && names.every((name) => kept.includes(name));
 }
 
-/** @param {MergeableStore} store @throws {Refusal} */
-function validate(store) {
+/** @param {MergeableStore} store @param {number} longest text @throws {Refusal} */
+function validate(store, longest) {
   for (const table of store.getTableIds()) {
     const cells = TABLES[table];
     if (!cells) throw new Refusal("not ours", `It has a table that no record has: ${table.slice(0, 40)}.`);
     for (const id of store.getRowIds(table)) {
       const row = store.getRow(table, id);
-      const fault = Object.keys({ ...cells, ...row }).find((cell) => !fits(cells[cell], row[cell]));
+      const fault = Object.keys({ ...cells, ...row }).find((cell) => !fits(cells[cell], row[cell], longest));
       if (fault || id.length > 200) {
         throw new Refusal("not ours", `A row of ${table} is not one of a record: ${(fault ?? id).slice(0, 40)}.`);
       }
@@ -164,10 +213,10 @@ function validate(store) {
   }
 }
 
-/** @param {string | undefined} type @param {unknown} value */
-function fits(type, value) {
+/** @param {string | undefined} type @param {unknown} value @param {number} longest */
+function fits(type, value, longest) {
   if (typeof value !== type) return false;
-  return typeof value === "string" ? value.length <= LONGEST : typeof value !== "number" || Number.isFinite(value);
+  return typeof value === "string" ? value.length <= longest : typeof value !== "number" || Number.isFinite(value);
 }
 
 /** The times up to which a note has seen other rows. @param {string} text @returns {{[row: string]: number} | null} */

@@ -1,8 +1,9 @@
 // @ts-check
 /** Export, import and erase. */
-import { LARGEST, Refusal } from "./content.js";
+import { LARGEST, Refusal, tooLarge } from "./content.js";
 import { make } from "./questions.js";
-import { bringIn, erase, follows, isEmpty, takeOut, unreadable } from "./store.js";
+import { bringIn, follows, isEmpty, takeOut, unreadable } from "./store.js";
+import { eraseAll } from "./sync.js";
 import { download } from "./trouble.js";
 
 for (const box of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".record-keeping"))) open(box);
@@ -37,11 +38,11 @@ function open(box) {
     said.textContent = "Kept.";
     gone.focus();
   });
-  sure.addEventListener("click", () => {
-    erase(document.querySelector(".record-account[data-signed-in]") !== null);
+  sure.addEventListener("click", async () => {
     armed(false);
-    said.textContent = "Erased.";
+    said.textContent = "Erasing…";
     gone.focus();
+    said.textContent = await eraseAll();
   });
   const aside = make("ul", { class: "record-aside" });
   box.prepend(
@@ -67,8 +68,8 @@ function open(box) {
 async function read(file) {
   if (!file) return "";
   try {
-    if (file.size > LARGEST) throw new Refusal("too large", `It is larger than ${LARGEST / 1e6} MB, which no record of this book is.`);
-    const rows = bringIn(await file.text());
+    if (file.size > 4 * LARGEST) throw tooLarge("It is");
+    const rows = bringIn(await file.text(), { anew: true });
     return rows ? `Imported: ${rows} new or changed entr${rows > 1 ? "ies" : "y"}.` : "Imported: all of it was here already.";
   } catch (error) {
     const reason = error instanceof Refusal ? error.message : "The file could not be read.";

@@ -17,12 +17,13 @@ function open(box) {
   const id = `notes-${lesson}`;
   const area = make("textarea", { id, rows: "6", maxlength: String(MOST), "aria-describedby": `${id}-count ${id}-state` });
   const count = make("span", { id: `${id}-count`, class: "notes-count" });
-  const state = make("span", { id: `${id}-state`, role: "status" });
+  const state = make("span", {});
+  const warning = make("span", { id: `${id}-state`, role: "status" });
   box.replaceChildren(
     make("label", { for: id }, "Private notes"),
     make("p", { class: "notes-hint" }, `${WHERE} Markdown is kept as you type it.`),
     area,
-    make("p", { class: "notes-foot" }, count, " ", state),
+    make("p", { class: "notes-foot" }, count, " ", state, " ", warning),
   );
   let seen = note(lesson).rows;
   let typing = false;
@@ -35,12 +36,12 @@ function open(box) {
     }
     const over = area.value.length - MOST;
     count.textContent = `${area.value.length}/${MOST}`;
+    state.textContent = trouble() ? "" : !saved() ? "Saving…" : typing ? "Saved." : "";
     const words = [];
-    if (!saved()) words.push(trouble() ? "Not saved: see the note at the foot of this page." : "Saving…");
-    else if (typing) words.push("Saved.");
+    if (!saved() && trouble()) words.push("Not saved: see the note at the foot of this page.");
     if (found.apart) words.push("Two versions were written apart. Both are here: make one of them.");
     if (over > 0) words.push(`${over} characters more than a note holds: shorten it.`);
-    state.textContent = words.join(" ");
+    if (warning.textContent !== words.join(" ")) warning.textContent = words.join(" ");
   };
 
   area.addEventListener("input", () => {

@@ -1,7 +1,7 @@
 // @ts-check
 /** The practice page: what is due across lessons, a lesson at will, and progress over time. */
 import { cards, due } from "./cards.js";
-import { lessonsOf } from "./progress.js";
+import { asked as stillAsked, lessonsOf } from "./progress.js";
 import { make, present as ask, short } from "./questions.js";
 import { addAnswer, answers, follows, present } from "./store.js";
 import "./trouble.js";
@@ -23,57 +23,78 @@ function open(box) {
   const clock = make("p", { class: "practice-clock", role: "status", hidden: "" });
   box.append(clock, queue, stage, past);
 
+  let runs = 0;
   /** @param {{lesson: string, name: string}[]} asked */
-  const practise = (asked) => run(stage, lessons, asked).catch((error) => {
-    stage.replaceChildren(make("p", { role: "alert" }, `The questions could not be fetched (${error.message}). They are at the end of each lesson.`));
-  });
+  const practise = async (asked) => {
+    const mine = (runs += 1);
+    stage.replaceChildren(make("p", { role: "status" }, "Fetching the questions…"));
+    try {
+      const found = await fetched(lessons, asked);
+      if (mine === runs) run(stage, found);
+    } catch (error) {
+      if (mine !== runs) return;
+      stage.replaceChildren(make("p", { role: "alert" }, `The questions could not be fetched (${/** @type {Error} */ (error).message}). They are at the end of each lesson.`));
+    }
+  };
 
+  const showQueue = makeQueue(queue, lessons, practise);
   follows(() => {
     const now = present();
-    const all = cards(answers(), now).filter((card) => lessons.some(({ lesson }) => lesson === card.lesson));
+    const all = cards(stillAsked(answers(), lessons), now);
     const behind = now - Date.now() > DAY;
     clock.hidden = !behind;
     if (behind) clock.textContent = `This device's clock is behind your last answer, of ${day(now)}. Until it catches up, what is due is counted from there.`;
-    showQueue(queue, lessons, all, now, practise);
+    showQueue(all, now);
     showPast(past);
   });
 }
 
-/** @param {HTMLElement} queue @param {Lesson[]} lessons @param {Card[]} all @param {number} now @param {(asked: {lesson: string, name: string}[]) => void} practise */
-function showQueue(queue, lessons, all, now, practise) {
-  const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset?.practise;
-  const waiting = due(all, now);
-  const named = (/** @type {Card} */ card) => ({ lesson: card.lesson, name: card.question.split("/")[1] });
-  const next = all.filter((card) => card.due > now).sort((a, b) => a.due - b.due)[0];
-  const sentence = waiting.length
-    ? `${waiting.length} question${waiting.length > 1 ? "s are" : " is"} due, weakest first.`
-    : `Nothing is due.${next ? ` The next question is, on ${day(next.due)}.` : " Questions you answer at the end of a lesson come here."}`;
-  const rows = lessons.map(({ lesson, title, href, total }) => {
-    const mine = all.filter((card) => card.lesson === lesson);
-    const weakest = mine[0] ? `${Math.round(100 * mine[0].recall)}%` : "";
-    const button = make("button", { type: "button", class: "record-button", "data-practise": lesson, "aria-label": `Practise ${title}` }, "Practise");
+/** @param {HTMLElement} queue @param {Lesson[]} lessons @param {(asked: {lesson: string, name: string}[]) => void} practise */
+function makeQueue(queue, lessons, practise) {
+  /** @type {{lesson: string, name: string}[]} */
+  let waiting = [];
+  const sentence = make("p", { role: "status" });
+  const start = make("button", { type: "button", class: "record-button" }, "Practise what is due");
+  start.addEventListener("click", () => practise(waiting));
+  const rows = lessons.map(({ lesson, title, href }) => {
+    const button = make("button", { type: "button", class: "record-button", "aria-label": `Practise ${title}` }, "Practise");
     button.addEventListener("click", () => practise([{ lesson, name: "" }]));
-    const cells = [make("a", { href }, title), button, String(due(mine, now).length), `${mine.length} of ${total}`, weakest];
-    return make("tr", {}, ...cells.map((cell) => make("td", {}, cell)));
+    return make("tr", {}, ...[make("a", { href }, title), button, "", "", ""].map((cell) => make("td", {}, cell)));
   });
-  const start = make("button", { type: "button", class: "record-button", "data-practise": "due" }, "Practise what is due");
-  start.addEventListener("click", () => practise(waiting.map(named)));
   const heads = ["Lesson", "At will", "Due", "Answered", "Weakest: chance to recall"];
-  queue.replaceChildren(
-    make("p", { role: "status" }, sentence),
-    ...(waiting.length ? [start] : []),
-    make(
-      "div",
-      { class: "table-wrapper pst-scrollable-table-container", tabindex: "0", role: "region", "aria-label": "Practice by lesson" },
-      make(
-        "table",
-        { class: "table" },
-        make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)))),
-        make("tbody", {}, ...rows),
-      ),
-    ),
+  const table = make(
+    "table",
+    { class: "table" },
+    make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)))),
+    make("tbody", {}, ...rows),
   );
-  if (focused) /** @type {HTMLElement | null} */ (queue.querySelector(`[data-practise="${CSS.escape(focused)}"]`))?.focus();
+  const frame = { class: "table-wrapper pst-scrollable-table-container", tabindex: "0", role: "region", "aria-label": "Practice by lesson" };
+  queue.replaceChildren(sentence, start, make("div", frame, table));
+
+  /** @param {Card[]} all @param {number} now */
+  return (all, now) => {
+    const ready = due(all, now);
+    waiting = ready.map((card) => ({ lesson: card.lesson, name: card.question.split("/")[1] }));
+    const next = all.filter((card) => card.due > now).sort((a, b) => a.due - b.due)[0];
+    tell(
+      sentence,
+      ready.length
+        ? `${ready.length} question${ready.length > 1 ? "s are" : " is"} due, weakest first.`
+        : `Nothing is due.${next ? ` The next question is, on ${day(next.due)}.` : " Questions you answer at the end of a lesson come here."}`,
+    );
+    if (!ready.length && document.activeElement === start) rows[0]?.querySelector("button")?.focus();
+    start.hidden = !ready.length;
+    lessons.forEach(({ lesson, total }, i) => {
+      const mine = all.filter((card) => card.lesson === lesson);
+      const weakest = mine[0] ? `${Math.round(100 * mine[0].recall)}%` : "";
+      [String(due(mine, now).length), `${mine.length} of ${total}`, weakest].forEach((text, column) => tell(rows[i].children[column + 2], text));
+    });
+  };
+}
+
+/** Change a text only where it differs, so that it is not read out again. @param {Element} place @param {string} text */
+function tell(place, text) {
+  if (place.textContent !== text) place.textContent = text;
 }
 
 /** @type {Map<string, Promise<Document>>} */
@@ -92,16 +113,16 @@ function page({ lesson, href }) {
   return /** @type {Promise<Document>} */ (pages.get(lesson));
 }
 
+/** @typedef {{lesson: Lesson, name: string, question: Element, answer: Element}} Asked */
+
 /**
- * Ask one question after another. No name stands for all of a lesson, weakest first, those never answered last.
+ * The questions to ask. No name stands for all of a lesson, weakest first, those never answered last.
  *
- * @param {HTMLElement} stage
  * @param {Lesson[]} lessons
  * @param {{lesson: string, name: string}[]} wanted
  */
-async function run(stage, lessons, wanted) {
-  stage.replaceChildren(make("p", { role: "status" }, "Fetching the questions…"));
-  /** @type {{lesson: Lesson, name: string, question: Element, answer: Element}[]} */
+async function fetched(lessons, wanted) {
+  /** @type {Asked[]} */
   const asked = [];
   for (const { lesson, name } of wanted) {
     const known = /** @type {Lesson} */ (lessons.find((one) => one.lesson === lesson));
@@ -113,13 +134,15 @@ async function run(stage, lessons, wanted) {
       if (question && answer) asked.push({ lesson: known, name: one, question, answer });
     }
   }
+  return asked;
+}
+
+/** Ask one question after another. @param {HTMLElement} stage @param {Asked[]} asked */
+function run(stage, asked) {
   let at = 0;
   let right = 0;
   const finish = () => {
-    const words = asked.length
-      ? `Done: ${right} of ${asked.length} right.`
-      : "These questions are no longer in the book. Read the lesson again for those that are.";
-    stage.replaceChildren(make("p", { role: "status", tabindex: "-1" }, words));
+    stage.replaceChildren(make("p", { role: "status", tabindex: "-1" }, `Done: ${right} of ${asked.length} right.`));
     /** @type {HTMLElement} */ (stage.firstElementChild).focus();
   };
   const step = () => {

@@ -16,7 +16,7 @@ function open(box) {
   const id = `predict-${name.replace(/\W/g, "-")}`;
   const input = choices
     ? make("select", { id }, make("option", { value: "" }, "Choose"), ...choices.map((choice) => make("option", {}, choice)))
-    : make("input", { id, type: "text", inputmode: "decimal", autocomplete: "off" });
+    : make("input", { id, type: "text", inputmode: "decimal", autocomplete: "off", maxlength: "60" });
   const commit = make("button", { type: "submit", class: "record-button" }, "Commit");
   const skip = make("button", { type: "button", class: "record-button plain" }, "Skip");
   const said = make("p", { class: "predict-said", role: "status" });

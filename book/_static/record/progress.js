@@ -6,11 +6,17 @@ import { standing } from "./standing.js";
 import { answers, follows, isEmpty, isRead, present } from "./store.js";
 import "./trouble.js";
 
-/** @typedef {{lesson: string, title: string, href: string, total: number, needed: number}} Lesson */
+/** @typedef {{lesson: string, title: string, href: string, total: number, needed: number, questions: string[]}} Lesson */
 
 /** What the page says of the lessons. @param {HTMLElement} box @returns {Lesson[]} */
 export function lessonsOf(box) {
   return JSON.parse(box.querySelector("script")?.textContent ?? "[]");
+}
+
+/** The answers to questions that are still asked. @param {import("./store.js").Answer[]} given @param {Lesson[]} lessons */
+export function asked(given, lessons) {
+  const names = new Set(lessons.flatMap(({ lesson, questions }) => questions.map((name) => `${lesson}/${name}`)));
+  return given.filter(({ question }) => names.has(question));
 }
 
 for (const box of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".record-progress"))) {
@@ -20,10 +26,11 @@ for (const box of /** @type {NodeListOf<HTMLElement>} */ (document.querySelector
 /** @param {HTMLElement} box */
 function facts(box) {
   const given = answers();
-  const waiting = due(cards(given, present()), present());
-  return lessonsOf(box).map((lesson) => ({
+  const lessons = lessonsOf(box);
+  const waiting = due(cards(asked(given, lessons), present()), present());
+  return lessons.map((lesson) => ({
     ...lesson,
-    ...standing(given, lesson.lesson, lesson.needed),
+    ...standing(given, lesson.lesson, lesson.needed, lesson.questions),
     read: isRead(lesson.lesson),
     due: waiting.filter((card) => card.lesson === lesson.lesson).length,
   }));

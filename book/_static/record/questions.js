@@ -13,7 +13,7 @@ export function parse(text, unit = "") {
   let bare = text.trim().replace(/\u2212/g, "-");
   if (unit && bare.toLowerCase().endsWith(unit.toLowerCase())) bare = bare.slice(0, -unit.length);
   bare = bare.replace(/%$/, "").replace(/(\d)[\s\u00a0'_](?=\d{3}\b)/g, "$1").trim();
-  if (/^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$/.test(bare)) bare = bare.replaceAll(",", "");
+  if (/^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?$/.test(bare)) bare = bare.replaceAll(",", "");
   else if (/^[+-]?\d*,\d+$/.test(bare)) bare = bare.replace(",", ".");
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(bare) ? Number(bare) : NaN;
 }
@@ -96,6 +96,7 @@ function number(key) {
     type: "text",
     inputmode: "decimal",
     autocomplete: "off",
+    maxlength: "60",
     "aria-label": unit ? `Your answer, in ${unit === "%" ? "percent" : unit}` : "Your answer",
   });
   return {
@@ -147,6 +148,7 @@ function order(question, status) {
  * @param {HTMLDetailsElement} answer its folded answer
  * @param {{last: Attempt | null, again: boolean, onAnswer: (attempt: Attempt) => void}} options
  *   what was answered before; whether another attempt is offered; who is told of an answer
+ * @returns {() => void} puts it back as if never answered
  */
 export function present(question, answer, { last, again, onAnswer }) {
   const kind = /** @type {Kind} */ (question.dataset.kind);
@@ -231,21 +233,31 @@ export function present(question, answer, { last, again, onAnswer }) {
     (again ? retry : status).focus();
   });
 
-  turn(0);
-  reset();
-  if (last && valid(kind, key, last)) {
+  const options = question.querySelectorAll(".options > li").length;
+  const begin = () => {
+    reset();
+    turn(0);
+  };
+  begin();
+  if (last && valid(kind, key, options, last)) {
     if (again) judge(last, false);
     else turn(key.variants ? (last.variant + 1) % key.variants.length : 0);
-  } else {
-    turn(0);
   }
+  return begin;
 }
 
-/** Whether an answer on record is one to this question as it is now. @param {Kind} kind @param {Key} key @param {Attempt} attempt */
-function valid(kind, key, { given, variant }) {
-  if (kind === "number") return Boolean(key.variants?.[variant]);
+/** Whether an answer on record is one to this question as it is now. @param {Kind} kind @param {Key} key @param {number} options how many there are @param {Attempt} attempt */
+function valid(kind, key, options, { given, right, variant }) {
   try {
-    return Array.isArray(JSON.parse(given)) && JSON.parse(given).every(Number.isInteger);
+    if (kind === "number") {
+      if (!key.variants?.[variant] || Number.isNaN(parse(given, key.unit))) return false;
+    } else {
+      const chosen = new Set(JSON.parse(given));
+      if (![...chosen].every((one) => Number.isInteger(one) && one >= 0 && one < options)) return false;
+      if (kind === "order" && (chosen.size !== options || JSON.parse(given).length !== options)) return false;
+      if (kind === "one" && chosen.size !== 1) return false;
+    }
+    return grade(kind, key, given, variant).right === right;
   } catch {
     return false;
   }

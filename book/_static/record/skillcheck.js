@@ -27,17 +27,26 @@ function open(box) {
     ),
   );
   const given = answers();
+  /** @type {Map<string, () => void>} */
+  const begins = new Map();
   for (const question of all) {
     const name = `${lesson}/${question.dataset.question}`;
     const answer = /** @type {HTMLDetailsElement} */ (question.nextElementSibling);
     const last = given.findLast((one) => one.question === name) ?? null;
-    present(question, answer, {
+    const begin = present(question, answer, {
       last,
       again: true,
       onAnswer: (attempt) => addAnswer(name, attempt.given, attempt.right, attempt.variant),
     });
+    begins.set(name, begin);
   }
+  /** @type {Set<string>} */
+  let before = new Set(given.map((one) => one.question));
   follows(() => {
+    // What was erased elsewhere is unanswered here too.
+    const now = new Set(answers().map((one) => one.question));
+    for (const [name, begin] of begins) if (before.has(name) && !now.has(name)) begin();
+    before = now;
     const found = standing(answers(), lesson, Number(needed), names);
     score.textContent = `${found.score}/${total}`;
     answered.textContent = String(found.answered);

@@ -6,7 +6,7 @@
  * overwrites the other. What cannot be read is put aside, what is newer is left alone, and a save that fails
  * is told by `problem`: nothing that was stored is lost by any of them.
  */
-import { Refusal, create, merge, open, seal, versions } from "./content.js";
+import { LARGEST, Refusal, create, fingerprint, merge, open, put, restore, rows, seal, tooLarge, versions } from "./content.js";
 
 /** Two books on one host have a record each. */
 const KEY = `serving-by-the-numbers:${new URL("../../", import.meta.url).pathname}`;
@@ -38,6 +38,8 @@ let problem = null;
 let stored = null;
 /** Whether what is stored must stay as it is. */
 let frozen = false;
+/** What could be neither read nor put aside: storage has no room for it twice. @type {string | null} */
+let held = null;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let soon;
 
@@ -76,7 +78,9 @@ function load() {
 /** Take in what is stored; put aside what cannot be read. @param {string} text */
 function take(text) {
   try {
-    merge(record, open(text, device));
+    const other = open(text, device, { own: true });
+    merge(record, other);
+    return other;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     if (error.reason === "newer") {
@@ -85,15 +89,19 @@ function take(text) {
     } else {
       putAside(text);
     }
+    return null;
   }
 }
 
-/** @param {string} text */
+/** Keep a text that cannot be read, once. @param {string} text */
 function putAside(text) {
   try {
-    localStorage.setItem(`${ASIDE}${new Date().toISOString()}`, text);
+    if (!unreadable().some(([, known]) => known === text)) localStorage.setItem(`${ASIDE}${new Date().toISOString()}`, text);
+    if (held !== null) frozen = false;
+    held = null;
     tell("unreadable");
   } catch {
+    held = text;
     frozen = true;
     tell("full");
   }
@@ -107,6 +115,7 @@ function tell(kind) {
 function save() {
   clearTimeout(soon);
   soon = undefined;
+  if (held !== null) putAside(held);
   if (frozen) return;
   try {
     const found = localStorage.getItem(KEY);
@@ -142,8 +151,8 @@ function follow(event) {
     stored = null;
   } else {
     stored = event.newValue;
-    take(event.newValue);
-    if (seal(record) !== event.newValue) soon ??= setTimeout(flush, 50 + 200 * Math.random());
+    const other = take(event.newValue);
+    if (other && fingerprint(other) !== fingerprint(record)) soon ??= setTimeout(flush, 50 + 200 * Math.random());
   }
   changed();
 }
@@ -169,15 +178,14 @@ export function saved() {
 /** @param {string} question lesson/name @param {string} given @param {boolean} right @param {number} variant */
 export function addAnswer(question, given, right, variant) {
   const at = record.clock.now();
-  record.store.setRow("answers", `${writer}-${at}`, { question, given, right, variant, at });
+  put(record, "answers", `${writer}-${at}`, { question, given, right, variant, at });
   save();
   changed();
 }
 
 /** All answers in the order they were given. @returns {Answer[]} */
 export function answers() {
-  const rows = Object.entries(record.store.getTable("answers"));
-  const found = rows.map(([id, row]) => ({ id, ...row, lesson: String(row.question).split("/")[0] }));
+  const found = rows(record, "answers").map(([id, row]) => ({ id, ...row, lesson: String(row.question).split("/")[0] }));
   return inOrder(/** @type {Answer[]} */ (found));
 }
 
@@ -186,15 +194,14 @@ export function answers() {
 /** @param {string} prediction lesson/name @param {string} given empty when skipped */
 export function addPrediction(prediction, given) {
   const at = record.clock.now();
-  record.store.setRow("predictions", `${writer}-${at}`, { prediction, given, at });
+  put(record, "predictions", `${writer}-${at}`, { prediction, given, at });
   save();
   changed();
 }
 
 /** What was first said to a prediction, if anything was. @param {string} prediction @returns {string | null} */
 export function predicted(prediction) {
-  const rows = Object.entries(record.store.getTable("predictions"));
-  const found = rows.map(([id, row]) => ({ id, .../** @type {any} */ (row) }));
+  const found = rows(record, "predictions").map(([id, row]) => ({ id, ...row }));
   return inOrder(found.filter((row) => row.prediction === prediction))[0]?.given ?? null;
 }
 
@@ -213,13 +220,13 @@ function inOrder(rows) {
  * @returns {Note}
  */
 export function note(lesson) {
-  const rows = Object.entries(record.store.getTable("notes"))
+  const all = rows(record, "notes")
     .filter(([, row]) => row.lesson === lesson)
-    .map(([id, row]) => ({ id, text: String(row.text), at: Number(row.at), seen: versions(String(row.seen)) ?? {} }));
-  const present = inOrder(rows.filter(({ id, at }) => !rows.some((other) => other.id !== id && other.seen[id] >= at)));
+    .map(([id, row]) => ({ id, text: String(row.text), at: Number(row.at), seen: versions(row.seen) ?? {} }));
+  const present = inOrder(all.filter(({ id, at }) => !all.some((other) => other.id !== id && other.seen[id] >= at)));
   return {
     text: join(present.map(({ text }) => text)),
-    rows: Object.fromEntries(rows.map(({ id, at }) => [id, at])),
+    rows: Object.fromEntries(all.map(({ id, at }) => [id, at])),
     apart: new Set(present.map(({ text }) => text).filter(Boolean)).size > 1,
   };
 }
@@ -236,7 +243,7 @@ export function writeNote(lesson, text, seen) {
   const row = `${lesson}/${writer}`;
   const { [row]: _, ...others } = seen;
   const at = record.clock.now();
-  record.store.setRow("notes", row, { lesson, text, at, seen: JSON.stringify(others) });
+  put(record, "notes", row, { lesson, text, at, seen: JSON.stringify(others) });
   clearTimeout(soon);
   soon = setTimeout(flush, 250);
   return { ...seen, [row]: at };
@@ -244,10 +251,10 @@ export function writeNote(lesson, text, seen) {
 
 /** Drop what this browser wrote on earlier pages and later ones have taken the place of, a day ago or more. */
 function prune() {
-  const rows = Object.entries(record.store.getTable("notes"));
-  for (const [id, { lesson, at }] of rows) {
-    const replaced = rows.some(([other, row]) => {
-      const seen = versions(String(row.seen)) ?? {};
+  const all = rows(record, "notes");
+  for (const [id, { lesson, at }] of all) {
+    const replaced = all.some(([other, row]) => {
+      const seen = versions(row.seen) ?? {};
       return other !== id && seen[id] >= Number(at) && Number(row.at) < record.clock.latest - DAY;
     });
     if (replaced && id.startsWith(`${lesson}/${device}`)) record.store.delRow("notes", id);
@@ -263,7 +270,8 @@ function join(texts) {
 
 /** @param {string} lesson @param {boolean} yes */
 export function setRead(lesson, yes) {
-  if (yes) record.store.setRow("reads", lesson, { at: record.clock.now() });
+  const at = record.clock.now();
+  if (yes) put(record, "reads", lesson, { at });
   else record.store.delRow("reads", lesson);
   save();
   changed();
@@ -286,17 +294,32 @@ export function takeOut() {
   return seal(record);
 }
 
+/** Changes whenever the record does, and is the same where another record holds the same. */
+export function mark() {
+  return fingerprint(record);
+}
+
+/** What cannot be read and could not be put aside; a copy is all that is left to keep. */
+export function rescue() {
+  return held;
+}
+
 /**
  * Take in what another record holds, beside what is here.
  *
  * @param {string} text
+ * @param {{anew?: boolean}} options anew: what was deleted here comes back
  * @returns {number} of rows that are new
  * @throws {Refusal} and nothing is changed
  */
-export function bringIn(text) {
+export function bringIn(text, { anew = false } = {}) {
   const other = open(text, device);
+  const both = open(seal(record), device, { own: true });
+  merge(both, other);
+  if (anew) restore(both, other);
+  if (seal(both).length > LARGEST) throw tooLarge("Together with what is here it would be");
   const before = rowsOf(record.store);
-  merge(record, other);
+  merge(record, both);
   save();
   changed();
   return [...rowsOf(record.store)].filter((row) => !before.has(row)).length;
@@ -337,6 +360,8 @@ export function erase(everywhere) {
   clearTimeout(soon);
   soon = undefined;
   frozen = false;
+  held = null;
+  record.clock.now();
   if (everywhere) record.store.delTables();
   else record = create(device);
   try {
@@ -349,5 +374,15 @@ export function erase(everywhere) {
     tell("blocked");
   }
   if (everywhere) save();
+  changed();
+}
+
+/** Delete what was written up to a moment, as an erasure of that moment would have. @param {number} moment */
+export function eraseUntil(moment) {
+  record.clock.now();
+  for (const table of record.store.getTableIds()) {
+    for (const [id, { at }] of rows(record, table)) if (at <= moment) record.store.delRow(table, id);
+  }
+  save();
   changed();
 }

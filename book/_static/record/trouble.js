@@ -1,14 +1,16 @@
 // @ts-check
 /** The sentence at the foot of a page that says what keeps the record from being saved. */
-import { follows, takeOut, trouble } from "./store.js";
+import { follows, rescue, takeOut, trouble } from "./store.js";
 
 /** Offer a text as a file. @param {string} name @param {string} text */
 export function download(name, text) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
   link.download = name;
+  document.body.append(link);
   link.click();
-  URL.revokeObjectURL(link.href);
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
 const bar = document.createElement("div");
@@ -29,5 +31,11 @@ follows(() => {
   keep.type = "button";
   keep.textContent = "Keep a copy";
   keep.addEventListener("click", () => download("serving-record.json", takeOut()));
-  return bar.replaceChildren(sentence, keep);
+  const unread = rescue();
+  if (unread === null) return bar.replaceChildren(sentence, keep);
+  const old = document.createElement("button");
+  old.type = "button";
+  old.textContent = "Keep the unread record";
+  old.addEventListener("click", () => download("serving-record-unread.txt", unread));
+  return bar.replaceChildren(sentence, keep, old);
 });
