@@ -7,6 +7,9 @@ import inspect
 import json
 import math
 import platform
+import subprocess
+import sys
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +28,12 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     ">=": lambda value, limit: value >= limit,
     "==": lambda value, limit: value == limit,
 }
+
+AUDITOR = """
+import json, sys
+from labs import evidence
+json.dump(evidence.replay(json.load(sys.stdin)), sys.stdout)
+"""
 
 Record = dict[str, Any]
 
@@ -167,13 +176,16 @@ def decide(value: float | Callable[..., Any], rule: Rule, **context: Any) -> Rec
     }
 
 
-def replay(record: Mapping[str, Any]) -> Record:
-    """Recompute a record, in this process, from what it holds alone.
+def replay(record: Mapping[str, Any], *, fresh: bool = False) -> Record:
+    """Recompute a record from what it holds alone.
 
     Parameters
     ----------
     record : dict
         From `decide`, perhaps through JSON.
+    fresh : bool, optional
+        In a fresh process, which is given the record as JSON and nothing else; by default in this
+        one.
 
     Returns
     -------
@@ -186,6 +198,12 @@ def replay(record: Mapping[str, Any]) -> Record:
     ValueError
         If the record lacks a field or holds one that is malformed.
 
+    Warns
+    -----
+    RuntimeWarning
+        If ``fresh`` is asked for in a browser (Pyodide), where no process starts: the record is
+        replayed in this one.
+
     Examples
     --------
     >>> record = decide(2.4, Rule("p99_ttft", "<=", 2.0, "s", "block"), rate=2.5)
@@ -194,9 +212,15 @@ def replay(record: Mapping[str, Any]) -> Record:
     ['inputs']
     """
     try:
-        record = json.loads(json.dumps(record))
+        text = json.dumps(record)
     except (TypeError, ValueError, RecursionError) as problem:
         raise check.refuse("record", f"JSON from decide ({problem})", record) from None
+    if fresh and sys.platform != "emscripten":
+        return _elsewhere(text)
+    if fresh:
+        said = "a browser starts no second process: replayed in this one"
+        warnings.warn(said, RuntimeWarning, stacklevel=2)
+    record = json.loads(text)
     try:
         rule = Rule(**record["rule"])
         inputs, computed_by, value = record["inputs"], record["computed_by"], record["value"]
@@ -264,6 +288,17 @@ def environment() -> Mapping[str, str]:
     """
     libraries = {name: metadata.version(name) for name in ("numpy", "scipy")}
     return {"python": platform.python_version(), **libraries}
+
+
+def _elsewhere(record: str) -> Record:
+    """Replay in a fresh process; what that refuses is refused here."""
+    command = [sys.executable, "-c", AUDITOR]
+    done = subprocess.run(  # noqa: S603
+        command, input=record, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise ValueError(done.stderr.strip().rpartition("\n")[2].removeprefix("ValueError: "))
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
 
 
 def _plain(name: str, item: Any) -> Any:

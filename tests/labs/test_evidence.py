@@ -80,6 +80,33 @@ def test_a_fresh_process_comes_to_the_same(make: Any, tmp_path: Path) -> None:
     assert {name: again[name] for name in record} == json.loads(json.dumps(record))
 
 
+@pytest.mark.parametrize("make", [computed, plain])
+def test_a_fresh_replay_comes_to_the_same(make: Any) -> None:
+    record = make()
+    assert replay(record, fresh=True) == replay(record)
+
+
+def test_a_fresh_replay_knows_nothing_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evidence, "environment", lambda: {"python": "2.7"})
+    record = plain()
+    assert replay(record)["differences"] == []
+    assert named(replay(record, fresh=True)) == {"environment"}
+
+
+def test_where_no_process_starts_a_fresh_replay_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    record = plain()
+    with pytest.warns(RuntimeWarning, match="replayed in this one"):
+        assert replay(record, fresh=True) == replay(record)
+
+
+@pytest.mark.parametrize("record", [{}, {**plain(), "unit": object()}, {**plain(), "rule": None}])
+def test_a_fresh_replay_refuses_what_a_replay_refuses(record: Any) -> None:
+    for fresh in False, True:
+        with pytest.raises(ValueError, match=r"^record must"):
+            replay(record, fresh=fresh)
+
+
 def test_changed_code_is_named(tmp_path: Path) -> None:
     record = computed()
     copied = tmp_path / "changed"
