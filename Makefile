@@ -1,11 +1,11 @@
-# make book · make test · make serve · make lab · make sphinx · make bench · make mutants · make links · make release · make clean
+# make book · make test · make serve · make lab · make sphinx · make bench · make mutants · make lite · make links · make release · make clean
 PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SPHINX_PIP := .venv-sphinx/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: book test serve lab sphinx bench mutants links release clean lock vendor chromium
+.PHONY: book test serve lab sphinx bench mutants lite links release clean lock vendor chromium
 
 book: .venv/book .venv/wheels
 	@$(BIN)/python book/build.py
@@ -33,6 +33,10 @@ bench: .venv/tests
 MODULES ?=
 mutants: .venv/tests
 	@$(BIN)/python tests/mutants.py $(MODULES)
+
+# Every notebook, run in JupyterLite with the kernel's public host: needs a network.
+lite: .venv/tests chromium book
+	@$(BIN)/python -m pytest -q -m network tests/book/test_lite.py
 
 links: .venv/book
 	@$(BIN)/python book/links.py

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FOLDER = "lite"
 WHEELS = wheels.ROOT / ".venv" / "wheels"
+KERNEL = {"display_name": "Python (Pyodide)", "language": "python", "name": "python"}
 EXTENSIONS = (
     "@jupyter-widgets/jupyterlab-manager",
     "@jupyterlite/pyodide-kernel-extension",
@@ -30,7 +31,22 @@ EXTENSIONS = (
 )
 
 
-def settings(site: Path) -> dict[str, Any]:
+def contents(notebooks: Path, folder: Path) -> Path:
+    """Copy the notebooks, for the kernel there is and to install from the site's own wheels.
+
+    For a kernel of another name a dialog would ask.
+    """
+    for path in notebooks.rglob("*.ipynb"):
+        notebook = json.loads(path.read_text("utf-8"))
+        notebook["metadata"]["kernelspec"] = KERNEL
+        notebook["cells"][0]["source"] = wheels.INSTALL.format(wheels.NEEDED)
+        copy = folder / path.relative_to(notebooks)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(json.dumps(notebook, ensure_ascii=False, indent=1), "utf-8")
+    return folder
+
+
+def settings(site: Path, notebooks: Path) -> dict[str, Any]:
     """Return what JupyterLite is to be built of: these extensions, whatever else is installed."""
     share = Path(sys.prefix, "share", "jupyter", "labextensions")
     found = [*sorted(WHEELS.glob("*.whl")), *sorted((site / wheels.FOLDER).glob("*.whl"))]
@@ -41,7 +57,7 @@ def settings(site: Path) -> dict[str, Any]:
     return {
         "LiteBuildConfig": {
             "apps": ["lab", "repl"],
-            "contents": [str(site / "notebooks")],
+            "contents": [str(notebooks)],
             "federated_extensions": [str(share / name) for name in EXTENSIONS],
             "ignore_sys_prefix": ["federated_extensions"],
             "no_sourcemaps": True,
@@ -55,7 +71,8 @@ def build(site: Path) -> None:
     """Build it below a site."""
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "jupyter_lite_config.json")
-        config.write_text(json.dumps(settings(site)), "utf-8")
+        notebooks = contents(site / "notebooks", Path(folder, "notebooks"))
+        config.write_text(json.dumps(settings(site, notebooks)), "utf-8")
         command = [sys.executable, "-m", "jupyterlite_core", "build", "--config", str(config)]
         done = subprocess.run(
             command,

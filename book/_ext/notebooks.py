@@ -32,13 +32,6 @@ BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 STUB = "# Replace the dots, or work in lines below and assign it there."
 SOLVED = re.compile(rf"{BEGIN}\n.*?{END}", re.DOTALL)
 KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
-INSTALL = """\
-# Installs labs where it is missing; where it is there, this does nothing.
-try:
-    from labs import queueing
-except ImportError:
-    %pip install --quiet "labs[learn,plots,widgets] @ {wheel}"\
-"""
 NO_SITE = """\
 # Where labs is missing, this says what to install; where it is there, it does nothing.
 try:
@@ -189,9 +182,11 @@ def numbers(app: Sphinx, docname: str) -> dict[str, str]:
 
 def installation(site: str, name: str) -> NotebookNode:
     """Return the cell that installs ``labs`` where it is missing, and does nothing where it is."""
-    wheel_address = f"{site}{wheels.FOLDER}/{wheels.name()}"
+    address = f"{site}{wheels.FOLDER}/{wheels.name()}"
     return new_code_cell(
-        INSTALL.format(wheel=wheel_address) if site else NO_SITE.format(wheel=wheels.name()),
+        wheels.INSTALL.format(f"{wheels.NEEDED} @ {address}")
+        if site
+        else NO_SITE.format(wheel=wheels.name()),
         id=f"{name}-install",
         metadata={"jupyter": {"source_hidden": True}},
     )

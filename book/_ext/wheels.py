@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = "wheels"
 PARTS = ("pyproject.toml", "LICENSE", "labs")
+NEEDED = "labs[learn,plots,widgets]"
+INSTALL = """\
+# Installs labs where it is missing; where it is there, this does nothing.
+try:
+    from labs import queueing
+except ImportError:
+    %pip install --quiet "{}"\
+"""
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 
 

@@ -4,6 +4,7 @@ Its Python comes from a public host when a reader opens it. Here that Python is 
 site, from npm's copy of the very version, with the pure wheels that its start needs.
 """
 
+import ast
 import hashlib
 import json
 import re
@@ -16,7 +17,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 import wheels
 
@@ -31,16 +32,32 @@ NAMES = sorted(
     for folder in ("lessons", "exercises")
     for path in (ROOT / folder).glob("*.md")
 )
+WHOLE = {"windowingMode": "none"}
 # A kernel starts in a quarter of a minute on a quiet machine.
 PATIENCE = 180_000
 
 
-@pytest.fixture(scope="module")
-def hosted(tmp_path_factory: pytest.TempPathFactory, serve: Callable[[Path], str]) -> str:
-    """The site with its own copy of the kernel's Python."""
-    site = tmp_path_factory.mktemp("hosted")
+def copy(site: Path) -> Path:
+    """Copy JupyterLite into a folder, to keep every cell in the page, not only those in sight."""
     shutil.copytree(LITE, site / "lite")
     shutil.copy(SITE / "_headers", site)
+    configure(site, "settingsOverrides", "@jupyterlab/notebook-extension:tracker", WHOLE)
+    return site
+
+
+def configure(site: Path, group: str, plugin: str, values: dict[str, str]) -> None:
+    """Add to the settings of a plugin of JupyterLite."""
+    settings = site / "lite" / "jupyter-lite.json"
+    config = json.loads(settings.read_text("utf-8"))
+    plugins = config["jupyter-config-data"].setdefault(group, {})
+    plugins.setdefault(plugin, {}).update(values)
+    settings.write_text(json.dumps(config), "utf-8")
+
+
+@pytest.fixture(scope="module")
+def hosted(tmp_path_factory: pytest.TempPathFactory, serve: Callable[[Path], str]) -> str:
+    """JupyterLite with its own copy of the kernel's Python."""
+    site = copy(tmp_path_factory.mktemp("hosted"))
     python = site / "lite" / "static" / "pyodide"
     python.mkdir(parents=True)
     for name in RUNTIME:
@@ -55,12 +72,8 @@ def hosted(tmp_path_factory: pytest.TempPathFactory, serve: Callable[[Path], str
     for wheel in python.glob("*.whl"):
         files[wheel.name]["sha256"] = hashlib.sha256(wheel.read_bytes()).hexdigest()
     (python / "pyodide-lock.json").write_text(json.dumps(lock), "utf-8")
-    settings = site / "lite" / "jupyter-lite.json"
-    config = json.loads(settings.read_text("utf-8"))
-    plugins = config["jupyter-config-data"].setdefault("litePluginSettings", {})
-    kernel = plugins.setdefault("@jupyterlite/pyodide-kernel-extension:kernel", {})
-    kernel["pyodideUrl"] = "./static/pyodide/pyodide.mjs"
-    settings.write_text(json.dumps(config), "utf-8")
+    own = {"pyodideUrl": "./static/pyodide/pyodide.mjs"}
+    configure(site, "litePluginSettings", "@jupyterlite/pyodide-kernel-extension:kernel", own)
     return serve(site)
 
 
@@ -74,7 +87,28 @@ def test_every_page_leads_to_its_notebook(name: str) -> None:
     page = (SITE / f"{name}.html").read_text("utf-8")
     (link,) = re.findall(r'href="\.\./lite/lab/index\.html\?path=([^"]+)">JupyterLite<', page)
     assert link == f"{name}.ipynb"
-    assert (LITE / "files" / link).read_bytes() == (SITE / "notebooks" / link).read_bytes()
+    there, here = (
+        json.loads((folder / link).read_text("utf-8"))
+        for folder in (LITE / "files", SITE / "notebooks")
+    )
+    assert there["cells"][1:] == here["cells"][1:]
+    assert '%pip install --quiet "labs[learn,plots,widgets]"' in there["cells"][0]["source"]
+    assert there["metadata"]["kernelspec"]["name"] == "python"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_cell_needs_what_a_browser_has_not(name: str) -> None:
+    """A browser's Python starts no process or thread and opens no socket."""
+    notebook = json.loads((LITE / "files" / f"{name}.ipynb").read_text("utf-8"))
+    lacking = {"asyncio", "concurrent", "dask", "joblib", "multiprocessing", "socket"}
+    lacking |= {"requests", "subprocess", "threading", "urllib"}
+    for cell in notebook["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "code" and "%pip" not in source:
+            for node in ast.walk(ast.parse(source)):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+                assert not {imported.partition(".")[0] for imported in names} & lacking
 
 
 def test_it_has_these_apps_and_extensions_and_no_others() -> None:
@@ -192,6 +226,43 @@ def test_a_widget_synchronises_both_ways(hosted: str, visit: Callable[..., Page]
     button.click()  # 5 goes to Python, which answers with 70
     expect(button).to_have_text("count 70", timeout=30_000)
     assert page.visit.elsewhere == []
+
+
+def run_whole(page: Page) -> list[str]:
+    """Run every cell of the open notebook; what those said that failed."""
+    page.locator(".jp-NotebookPanel .jp-RenderedMarkdown h1").wait_for(timeout=PATIENCE)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    waiting = page.locator(".jp-InputPrompt", has_text="[*]")
+    expect(waiting).not_to_have_count(0)
+    expect(waiting).to_have_count(0, timeout=PATIENCE)
+    expect(page.get_by_text("Python (Pyodide) | Idle")).to_be_visible(timeout=PATIENCE)
+    said = page.locator('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"]')
+    return said.filter(has_text=re.compile("Traceback|SystemExit")).all_inner_texts()
+
+
+def test_a_notebook_runs_as_far_as_it_does_without_a_network(
+    hosted: str, visit: Callable[..., Page]
+) -> None:
+    """It installs ``labs`` from the site, and stops where numpy would come from elsewhere."""
+    (said,) = run_whole(visit(f"{hosted}/lite/lab/index.html?path=lessons/batching.ipynb"))
+    assert "No module named 'numpy'" in said
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_runs_whole_with_what_the_public_host_has(
+    name: str, browser: Browser, tmp_path: Path, serve: Callable[[Path], str]
+) -> None:
+    """For someone with a network: ``make lite``. A sheet waits for its first answer."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{serve(copy(tmp_path))}/lite/lab/index.html?path={name}.ipynb")
+    errors = run_whole(page)
+    if name.startswith("exercises/"):
+        errors = [error for error in errors if "no answer yet" not in error]
+    assert errors == []
+    context.close()
 
 
 def test_the_book_says_what_the_first_visit_downloads() -> None:
