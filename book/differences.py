@@ -1,7 +1,8 @@
 """Say which pages of two built sites read differently: ``differences.py BEFORE AFTER``.
 
 Prints Markdown for the summary of a pull request. Markup, scripts and addresses with checksums do
-not count, so that a changed style sheet does not make every page a changed one.
+not count, so that a changed style sheet does not make every page a changed one; nor do outputs that
+are another on every machine, which their cells say.
 """
 
 import difflib
@@ -11,6 +12,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 LONGEST = 40
+MEASURED = "tag_nbval-ignore-output"
+# Spaces that one Sphinx puts around a formula and another does not.
+FORMULA = re.compile(r"(\\\[|\{split\}) | (?=\\\]|\\end\{split\})")
 
 
 class Reader(HTMLParser):
@@ -24,19 +28,27 @@ class Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.lines, self.silent, self.inside = [""], 0, False
+        self.measured, self.depth = False, 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.inside = self.inside or tag == "article"
         self.silent += tag in self.SILENT
+        classes = (dict(attrs).get("class") or "").split()
+        self.measured = self.measured or MEASURED in classes
+        if tag == "div" and self.depth:
+            self.depth += 1
+        elif self.measured and "cell_output" in classes:
+            self.measured, self.depth = False, 1
         if tag in self.BLOCKS:
             self.lines.append("")
 
     def handle_endtag(self, tag: str) -> None:
         self.inside = self.inside and tag != "article"
         self.silent -= tag in self.SILENT
+        self.depth -= tag == "div" and self.depth > 0
 
     def handle_data(self, data: str) -> None:
-        if self.inside and not self.silent:
+        if self.inside and not self.silent and not self.depth:
             self.lines[-1] += data
 
 
@@ -46,8 +58,7 @@ def words(page: Path) -> list[str]:
         return []
     reader = Reader()
     reader.feed(page.read_text("utf-8"))
-    lines = (re.sub(r"\s+", " ", line).strip() for line in reader.lines)
-    lines = (re.sub(r"(?<=\\\[|\{split\}) | (?=\\\]|\\end\{split\})", "", line) for line in lines)
+    lines = (FORMULA.sub(r"\1", re.sub(r"\s+", " ", line).strip()) for line in reader.lines)
     return [line for line in lines if line]
 
 

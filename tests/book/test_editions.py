@@ -389,6 +389,16 @@ class TestDifferences:
         assert said.startswith("2 pages read differently.")
         assert "```diff\n-Old words.\n+New words.\n```" in said
 
+    def test_what_a_machine_measures_is_no_change(self, sites: tuple[Path, Path]) -> None:
+        cell = '<div class="cell {}"><div><pre>time()</pre></div><div class="{} o"><div><pre>{} s'
+        end = "</pre></div></div></div><div><p>Then.</p></div></article>"
+        for site, said in zip(sites, "45", strict=True):
+            for name, tag in (("timed", "tag_nbval-ignore-output"), ("plain", "tag_other")):
+                page = f"<article>{cell.format(tag, 'cell_output', said)}{end}"
+                (site / f"{name}.html").write_text(page)
+        assert differences.words(sites[0] / "timed.html") == ["time()", "Then."]
+        assert differences.changes(*sites) == {"plain.html": ["-4 s", "+5 s"]}
+
     def test_the_site_does_not_differ_from_itself(self) -> None:
         assert differences.summary(differences.changes(SITE, SITE)) == "No page reads differently."
 
