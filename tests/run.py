@@ -23,7 +23,8 @@ CHECKS = {
         *("--nbval", "--nbval-current-env", "--nbval-sanitize-with", "tests/nbval.cfg"),
         "_build/jupyter_execute",
     ],
-    "tests": [*PYTEST, *TWO, "-m", "not lighthouse", "tests"],
+    "tests": [*PYTEST, *TWO, "-m", "not lighthouse and not network", "tests"],
+    "other Pythons": [sys.executable, "tests/compatibility.py"],
     "lighthouse": [*PYTEST, "-m", "lighthouse", "tests/book/test_site.py"],
 }
 
