@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from sphinx.errors import SphinxError
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 FOLDER = "lite"
 WHEELS = wheels.ROOT / ".venv" / "wheels"
 KERNEL = {"display_name": "Python (Pyodide)", "language": "python", "name": "python"}
+APPS = ("lab", "repl")
+PYTHON = re.compile(r"https://[^\s\"'`]+/pyodide\.mjs")
 EXTENSIONS = (
     "@jupyter-widgets/jupyterlab-manager",
     "@jupyterlite/pyodide-kernel-extension",
@@ -56,7 +60,7 @@ def settings(site: Path, notebooks: Path) -> dict[str, Any]:
         )
     return {
         "LiteBuildConfig": {
-            "apps": ["lab", "repl"],
+            "apps": list(APPS),
             "contents": [str(notebooks)],
             "federated_extensions": [str(share / name) for name in EXTENSIONS],
             "ignore_sys_prefix": ["federated_extensions"],
@@ -65,6 +69,18 @@ def settings(site: Path, notebooks: Path) -> dict[str, Any]:
         },
         "PipliteAddon": {"piplite_urls": list(map(str, found))},
     }
+
+
+def watch(lite: Path) -> None:
+    """Have its pages say so where the host of the kernel's Python does not answer."""
+    scripts = (lite / "extensions" / "@jupyterlite").rglob("*.js")
+    (python,) = {found for script in scripts for found in PYTHON.findall(script.read_text("utf-8"))}
+    address = f"../../_static/network.js?python={quote(python, safe='')}"
+    script = f'<script type="module" src="{address}"></script>'
+    for name in APPS:
+        page = lite / name / "index.html"
+        text = page.read_text("utf-8")
+        page.write_text(text.replace("</head>", f"  {script}\n  </head>", 1), "utf-8")
 
 
 def build(site: Path) -> None:
@@ -85,6 +101,7 @@ def build(site: Path) -> None:
         )
     if done.returncode:
         raise SphinxError(f"JupyterLite was not built:\n{done.stdout[-3000:]}")
+    watch(site / FOLDER)
 
 
 def add(app: Sphinx, error: Exception | None) -> None:

@@ -40,6 +40,8 @@ PATIENCE = 180_000
 def copy(site: Path) -> Path:
     """Copy JupyterLite into a folder, to keep every cell in the page, not only those in sight."""
     shutil.copytree(LITE, site / "lite")
+    (site / "_static").mkdir()
+    shutil.copy(SITE / "_static" / "network.js", site / "_static")
     shutil.copy(SITE / "_headers", site)
     configure(site, "settingsOverrides", "@jupyterlab/notebook-extension:tracker", WHOLE)
     return site
@@ -180,6 +182,17 @@ def test_a_lesson_opens_in_the_browser_and_asks_nobody_else(
     assert page.visit.elsewhere == []
 
 
+def test_without_a_network_it_says_that_it_needs_one(
+    serve: Callable[[Path], str], visit: Callable[..., Page]
+) -> None:
+    for address in ("lab/index.html?path=lessons/batching.ipynb", "repl/index.html"):
+        page = visit(f"{serve(SITE)}/lite/{address}")
+        said = page.get_by_role("alert").filter(has_text="JupyterLite needs a network")
+        expect(said).to_contain_text("Python for these notebooks comes from cdn.jsdelivr.net")
+        said.get_by_role("button", name="Close").press("Enter")
+        expect(said).to_have_count(0)
+
+
 def test_python_starts_and_finds_labs_on_the_site(hosted: str, visit: Callable[..., Page]) -> None:
     code = (
         "import piplite, sys\n"
@@ -191,6 +204,7 @@ def test_python_starts_and_finds_labs_on_the_site(hosted: str, visit: Callable[.
     python = LOCK["info"]["python"].split(".")[:2]
     said = f"python {' '.join(python)} labs {wheels.version()}"
     expect(page.get_by_text(said, exact=True)).to_be_visible(timeout=PATIENCE)
+    assert not page.get_by_text("needs a network").count()
     assert page.visit.elsewhere == []
 
 
