@@ -35,6 +35,8 @@ NAMES = sorted(
 WHOLE = {"windowingMode": "none"}
 # A kernel starts in a quarter of a minute on a quiet machine.
 PATIENCE = 180_000
+# A lesson that takes 15 s with compiled Python takes minutes in a browser, downloads included.
+LONG = 1_200_000
 
 
 def copy(site: Path) -> Path:
@@ -249,8 +251,8 @@ def run_whole(page: Page) -> list[str]:
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     waiting = page.locator(".jp-InputPrompt", has_text="[*]")
     expect(waiting).not_to_have_count(0)
-    expect(waiting).to_have_count(0, timeout=PATIENCE)
-    expect(page.get_by_text("Python (Pyodide) | Idle")).to_be_visible(timeout=PATIENCE)
+    expect(waiting).to_have_count(0, timeout=LONG)
+    expect(page.get_by_text("Python (Pyodide) | Idle")).to_be_visible(timeout=LONG)
     said = page.locator('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"]')
     return said.filter(has_text=re.compile("Traceback|SystemExit")).all_inner_texts()
 
