@@ -8,5 +8,5 @@ except ImportError:
     torch = None
 
 needs_torch = pytest.mark.skipif(
-    torch is None, reason="no index of pip had PyTorch's CPU build (tests/torch.txt)"
+    torch is None, reason="PyTorch is not installed here: tests/torch.txt is optional"
 )
