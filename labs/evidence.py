@@ -197,6 +197,8 @@ def replay(record: Mapping[str, Any], *, fresh: bool = False) -> Record:
     ------
     ValueError
         If the record lacks a field or holds one that is malformed.
+    RuntimeError
+        If the fresh process ends otherwise than by returning or refusing the record.
 
     Warns
     -----
@@ -215,9 +217,9 @@ def replay(record: Mapping[str, Any], *, fresh: bool = False) -> Record:
         text = json.dumps(record)
     except (TypeError, ValueError, RecursionError) as problem:
         raise check.refuse("record", f"JSON from decide ({problem})", record) from None
-    if fresh and sys.platform != "emscripten":
-        return _elsewhere(text)
     if fresh:
+        if sys.platform != "emscripten":
+            return _elsewhere(text)
         said = "a browser starts no second process: replayed in this one"
         warnings.warn(said, RuntimeWarning, stacklevel=2)
     record = json.loads(text)
@@ -297,7 +299,10 @@ def _elsewhere(record: str) -> Record:
         command, input=record, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise ValueError(done.stderr.strip().rpartition("\n")[2].removeprefix("ValueError: "))
+        kind, _, refusal = done.stderr.strip().rpartition("\n")[2].partition(": ")
+        if kind == "ValueError":
+            raise ValueError(refusal)
+        raise RuntimeError(f"the fresh process ended with status {done.returncode}: {done.stderr}")
     return json.loads(done.stdout)  # type: ignore[no-any-return]
 
 

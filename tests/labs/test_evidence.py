@@ -100,6 +100,12 @@ def test_where_no_process_starts_a_fresh_replay_says_so(monkeypatch: pytest.Monk
         assert replay(record, fresh=True) == replay(record)
 
 
+def test_a_fresh_process_that_fails_is_no_bad_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evidence, "AUDITOR", "import os; os.kill(os.getpid(), 9)")
+    with pytest.raises(RuntimeError, match="ended with status -9"):
+        replay(plain(), fresh=True)
+
+
 @pytest.mark.parametrize("record", [{}, {**plain(), "unit": object()}, {**plain(), "rule": None}])
 def test_a_fresh_replay_refuses_what_a_replay_refuses(record: Any) -> None:
     for fresh in False, True:
