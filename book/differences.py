@@ -34,11 +34,12 @@ class Reader(HTMLParser):
         self.inside = self.inside or tag == "article"
         self.silent += tag in self.SILENT
         classes = (dict(attrs).get("class") or "").split()
-        self.measured = self.measured or MEASURED in classes
+        if "cell" in classes:
+            self.measured = MEASURED in classes
         if tag == "div" and self.depth:
             self.depth += 1
         elif self.measured and "cell_output" in classes:
-            self.measured, self.depth = False, 1
+            self.depth = 1
         if tag in self.BLOCKS:
             self.lines.append("")
 
