@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import nbclient
@@ -103,11 +104,22 @@ def test_the_questions_keys_hold(fork: Path) -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_the_guides_commands_of_nbgrader_work(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def nbgrader(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Run a command of nbgrader in a folder."""
     programs = [str(Path(sys.executable).parent), os.environ["PATH"]]
     monkeypatch.setenv("PATH", os.pathsep.join(programs))
+
+    def run_in(folder: Path, *words: str) -> None:
+        ran = subprocess.run(["nbgrader", *words], cwd=folder, capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stderr[-2000:]
+
+    return run_in
+
+
+def test_the_guides_commands_of_nbgrader_work(
+    tmp_path: Path, nbgrader: Callable[..., None]
+) -> None:
     shutil.copytree(ROOT / "_build" / "course", tmp_path / "serving")
     (block,) = (found for found in COMMANDS.findall(GUIDE) if "nbgrader db" in found)
     commands = [
@@ -120,9 +132,7 @@ def test_the_guides_commands_of_nbgrader_work(
             folder.mkdir(parents=True)
             shutil.copy(tmp_path / "serving" / "release" / "batching" / "batching.ipynb", folder)
             (folder / "timestamp.txt").write_text("2027-01-15 18:30:00 UTC")
-        words = shlex.split(command)
-        ran = subprocess.run(words, cwd=tmp_path / "serving", capture_output=True, text=True)
-        assert ran.returncode == 0, ran.stderr[-2000:]
+        nbgrader(tmp_path / "serving", *shlex.split(command)[1:])
     header, row = (tmp_path / "serving" / "grades.csv").read_text().split()[:2]
     graded = dict(zip(header.split(","), row.split(","), strict=False))
     assert graded["assignment"] == "batching"
@@ -136,3 +146,28 @@ def test_a_teachers_grades_outlive_a_build(fork: Path) -> None:
     assert run(fork, "book/build.py").returncode == 0
     assert (course / "gradebook.db").read_text() == "grades"
     assert (course / "source" / "little" / "little.ipynb").is_file()
+
+
+def test_the_guides_exchange_hands_out_and_collects(
+    tmp_path: Path, nbgrader: Callable[..., None]
+) -> None:
+    hub = GUIDE[GUIDE.index("**JupyterHub,**") : GUIDE.index("**Accounts,**")]
+    (settings,) = re.findall(r"^```python\n(.*?)^```$", hub, re.MULTILINE | re.DOTALL)
+    exchange, course, home = (tmp_path / name for name in ("exchange", "serving", "home"))
+    for folder in (exchange, home):
+        folder.mkdir()
+    exchange.chmod(0o777)
+    settings = settings.replace("/srv/exchange", str(exchange))
+    shutil.copytree(ROOT / "_build" / "course", course)
+    with (course / "nbgrader_config.py").open("a") as config:
+        config.write(f"\n{settings}")
+    (home / "nbgrader_config.py").write_text(settings)
+
+    nbgrader(course, "generate_assignment", "batching")
+    steps = re.findall(r"`nbgrader (\w+) batching`", hub)
+    assert steps == ["release_assignment", "fetch_assignment", "submit", "collect"]
+    for step in steps:
+        nbgrader(home if step in ("fetch_assignment", "submit") else course, step, "batching")
+    assert len(list((course / "submitted").glob("*/batching/batching.ipynb"))) == 1
+    nbgrader(course, "autograde", "batching")
+    assert len(list((course / "autograded").glob("*/batching/batching.ipynb"))) == 1
