@@ -2,8 +2,9 @@
 PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-SPHINX_PIP := .venv-sphinx/bin/python -m pip install --quiet --disable-pip-version-check
+INSTALL := -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python $(INSTALL)
+SPHINX_PIP := .venv-sphinx/bin/python $(INSTALL)
 
 .PHONY: book test serve lab sphinx bench mutants lite links release clean lock vendor chromium
 

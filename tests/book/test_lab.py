@@ -11,6 +11,7 @@ from pathlib import Path
 import explorer_page as seen
 import nbformat
 import pytest
+import record_page
 
 import lab
 
@@ -37,9 +38,7 @@ def opened(tmp_path_factory) -> Iterator[str]:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CODE.strip())])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(notebook, folder / "figure.ipynb")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = record_page.free_port()
     options = [
         f"--folder={folder}",
         "--no-browser",

@@ -1,7 +1,7 @@
 // @ts-check
 /** The practice page: what is due across lessons, a lesson at will, and progress over time. */
 import { cards, due } from "./cards.js";
-import { asked as stillAsked, lessonsOf } from "./progress.js";
+import { lessonsOf, stillAsked } from "./progress.js";
 import { make, present as ask, short } from "./questions.js";
 import { addAnswer, answers, follows, present } from "./store.js";
 import "./trouble.js";

@@ -14,7 +14,7 @@ export function lessonsOf(box) {
 }
 
 /** The answers to questions that are still asked. @param {import("./store.js").Answer[]} given @param {Lesson[]} lessons */
-export function asked(given, lessons) {
+export function stillAsked(given, lessons) {
   const names = new Set(lessons.flatMap(({ lesson, questions }) => questions.map((name) => `${lesson}/${name}`)));
   return given.filter(({ question }) => names.has(question));
 }
@@ -27,7 +27,7 @@ for (const box of /** @type {NodeListOf<HTMLElement>} */ (document.querySelector
 function facts(box) {
   const given = answers();
   const lessons = lessonsOf(box);
-  const waiting = due(cards(asked(given, lessons), present()), present());
+  const waiting = due(cards(stillAsked(given, lessons), present()), present());
   return lessons.map((lesson) => ({
     ...lesson,
     ...standing(given, lesson.lesson, lesson.needed, lesson.questions),

@@ -14,6 +14,7 @@ const PATIENCE = 10_000;
 const [SOON, LATER] = [1_000, 30_000];
 
 const LAPSED = "The account server asks you to sign in again. Your record is kept here.";
+const OUT = "Signed out. Your record stays in this browser.";
 const AWAY = "The account server does not answer. Your record is kept here, and is sent when it does.";
 
 /**
@@ -189,7 +190,7 @@ export function signOut() {
   turn += 1;
   rest();
   if (session) remember({ account: session.account, token: "" });
-  say("Signed out. Your record stays in this browser.");
+  say(OUT);
 }
 
 /** Whose record this browser holds, if that is known and there is one. */
@@ -248,7 +249,7 @@ if (SERVER) {
     if (session?.token === before?.token) return;
     turn += 1;
     rest();
-    say(session?.token ? "" : session?.lapsed ? LAPSED : "Signed out. Your record stays in this browser.");
+    say(session?.token ? "" : session?.lapsed ? LAPSED : OUT);
     if (session?.token) plan(0);
   });
 }
