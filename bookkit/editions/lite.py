@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from jupyterlite_pyodide_kernel.constants import PYODIDE_CDN_URL, PYODIDE_MJS
 from sphinx.errors import SphinxError
 
 from bookkit import ROOT
@@ -73,6 +72,9 @@ def settings(site: Path, notebooks: Path) -> dict[str, Any]:
 
 def watch(lite: Path) -> None:
     """Have its pages say so where the host of the kernel's Python does not answer."""
+    # Only what builds it has the kernel; the book by Sphinx alone has not.
+    from jupyterlite_pyodide_kernel.constants import PYODIDE_CDN_URL, PYODIDE_MJS
+
     python = f"{PYODIDE_CDN_URL}/{PYODIDE_MJS}"
     address = f"../../_static/network.js?python={quote(python, safe='')}"
     script = f'<script type="module" src="{address}"></script>'
