@@ -6,11 +6,26 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from labs import validation as check
+from labs._extras import needed_by
 from labs.distillation import Distillation, distillation_loss, softmax
+from labs.intervals import PairedLoss, paired_loss
 from labs.validation import FloatArray, IntArray
+
+__all__ = [
+    "Digits",
+    "Network",
+    "PairedLoss",
+    "Training",
+    "distill",
+    "load",
+    "paired_loss",
+    "soft_targets",
+    "sweep",
+    "teach",
+]
 
 CLASSES = 10
 TEST = 500
@@ -201,40 +216,6 @@ class Training:
     confusion: IntArray
 
 
-@dataclass(frozen=True)
-class PairedLoss:
-    """What a student loses against its teacher on the same images.
-
-    Attributes
-    ----------
-    loss : float
-        Share of images: the teacher's accuracy less the student's.
-    low : float
-        Lower end of its interval.
-    high : float
-        Upper end.
-    only_teacher : int
-        Images that the teacher alone has right.
-    only_student : int
-        Images that the student alone has right; all others tell nothing about the difference.
-    p_value : float
-        Of the exact test that both are right equally often (McNemar).
-
-    Examples
-    --------
-    >>> found = paired_loss([7, 7, 7, 7], [7, 7, 7, 1], [7, 2, 2, 1])
-    >>> found.loss, found.only_teacher, found.only_student, found.p_value
-    (0.5, 2, 0, 0.5)
-    """
-
-    loss: float
-    low: float
-    high: float
-    only_teacher: int
-    only_student: int
-    p_value: float
-
-
 @cache
 def load() -> Digits:
     """Return the digits: 1,297 to train on and 500 to test, shuffled by a fixed seed.
@@ -253,7 +234,8 @@ def load() -> Digits:
     >>> load().train_x.shape, load().test_x.shape
     ((1297, 64), (500, 64))
     """
-    from sklearn.datasets import load_digits
+    with needed_by(__name__):
+        from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
     order = np.random.default_rng(0).permutation(labels.size)
@@ -509,70 +491,6 @@ def soft_targets(network: Network, x: FloatArray, temperature: float) -> FloatAr
     np.float64(0.1)
     """
     return softmax(check.instance("network", network, Network).logits(x), temperature)
-
-
-def paired_loss(
-    labels: IntArray, teacher: IntArray, student: IntArray, level: float = 0.95
-) -> PairedLoss:
-    """Return how much accuracy a student loses against its teacher, from the same images.
-
-    With b images that the teacher alone has right and c that the student alone has, the loss is
-    ``(b - c) / n``. The interval is Agresti and Min's: half an image is added to each cell of the
-    two-by-two table, so that it is honest for few disagreements too. It holds for other images
-    drawn like these, and for these two networks: not for students of another seed.
-
-    Parameters
-    ----------
-    labels : array (n,) of int
-        True classes.
-    teacher : array (n,) of int
-        What the teacher predicts.
-    student : array (n,) of int
-        What the student predicts.
-    level : float
-        Of the interval, between 0 and 1.
-
-    Returns
-    -------
-    PairedLoss
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range or lengths differ.
-
-    References
-    ----------
-    Agresti and Min, "Simple improved confidence intervals for comparing matched proportions",
-    Statistics in Medicine 24 (2005).
-
-    Examples
-    --------
-    >>> found = paired_loss([1] * 100, [1] * 98 + [2] * 2, [1] * 90 + [2] * 10)
-    >>> found.loss, found.only_teacher, round(found.high, 3)
-    (0.08, 8, 0.134)
-    """
-    truth = check.sequence("labels", labels, whole=True)
-    if not truth.size:
-        raise check.refuse("labels", "of one image or more", labels)
-    right = [
-        check.sequence(name, given, whole=True, size=truth.size) == truth
-        for name, given in (("teacher", teacher), ("student", student))
-    ]
-    level = check.number("level", level, above=0, below=1)
-    lost, won = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
-    n, b, c = truth.size + 2, lost + 0.5, won + 0.5
-    centre = (b - c) / n
-    half = special.ndtri((1 + level) / 2) * np.sqrt((b + c) / n - centre**2) / np.sqrt(n)
-    exact = stats.binomtest(lost, lost + won).pvalue if lost + won else 1.0
-    return PairedLoss(
-        loss=(lost - won) / truth.size,
-        low=float(centre - half),
-        high=float(centre + half),
-        only_teacher=lost,
-        only_student=won,
-        p_value=float(exact),
-    )
 
 
 def _labelled(labelled: int | None, data: Digits) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labs import validation as check
+from labs._extras import needed_by
 from labs.explore_parts import Choice, Slider, format_value
 
 MAX_BYTES = 60_000
@@ -170,8 +171,9 @@ def _joined(module: str, seen: set[str]) -> str:
 
 @functools.cache
 def _widget_class() -> Any:
-    import anywidget
-    import traitlets
+    with needed_by("labs.explore"):
+        import anywidget
+        import traitlets
 
     style = resources.files("labs").joinpath("explorer", "style.css")
 

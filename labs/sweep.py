@@ -9,6 +9,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from labs import validation as check
+from labs._extras import needed_by
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,8 @@ def run(
     >>> len(noisy.results), len(noisy.results[0])
     (2, 2)
     """
-    from joblib import Parallel, delayed
+    with needed_by(__name__):
+        from joblib import Parallel, delayed
 
     if not callable(function):
         raise check.refuse("function", "callable", function)
