@@ -100,7 +100,8 @@ def fit_batch_time(sizes: FloatArray, times: FloatArray) -> BatchTime:
     Raises
     ------
     ValueError
-        If an argument is out of range or all sizes are equal.
+        If an argument is out of range, all sizes are equal, or the line falls: a request more
+        would shorten the batch, which no batch server does.
 
     Examples
     --------
@@ -113,8 +114,13 @@ def fit_batch_time(sizes: FloatArray, times: FloatArray) -> BatchTime:
     if np.unique(sizes).size < 2:
         raise check.refuse("sizes", "of two different values or more", sizes.tolist())
     line = stats.linregress(sizes, times)
+    slope = float(line.slope)
+    # Equal times leave a slope of nothing but rounding, of either sign.
+    if -slope * np.ptp(sizes) > 1e-12 * times.max():
+        wanted = "on a line that does not fall (a request more saves no seconds)"
+        raise check.refuse("times", wanted, times.tolist())
     return BatchTime(
-        per_item=float(line.slope),
+        per_item=max(slope, 0.0),
         setup=float(line.intercept),
         r_squared=float(line.rvalue**2) if np.ptp(times) else 1.0,
     )

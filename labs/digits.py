@@ -10,7 +10,7 @@ from scipy import special
 
 from labs import validation as check
 from labs._extras import needed_by
-from labs.distillation import Distillation, distillation_loss, softmax
+from labs.distillation import Distillation, _loss, softmax
 from labs.intervals import PairedLoss, paired_loss
 from labs.validation import FloatArray, IntArray
 
@@ -131,11 +131,7 @@ class Network:
         images, inputs = check.numbers("x", x), self.weights[0].shape[0]
         if images.ndim != 2 or images.shape[1] != inputs:
             raise check.refuse("x", f"of shape (n, {inputs})", f"shape {images.shape}")
-        values = [images]
-        for depth, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            value = values[-1] @ weight + bias
-            values.append(value if depth == len(self.weights) - 1 else np.maximum(value, 0.0))
-        return values
+        return _forward(self.weights, self.biases, images)
 
     def logits(self, x: FloatArray) -> FloatArray:
         """Return the scores (n, outputs) of images.
@@ -287,7 +283,7 @@ def teach(
     blank = np.zeros((known.size, CLASSES))
 
     def loss(logits: FloatArray, rows: IntArray) -> Distillation:
-        return distillation_loss(logits, blank[rows], data.train_y[rows], soft_weight=0.0)
+        return _loss(logits, blank[rows], data.train_y[rows], 1.0, 0.0)
 
     return _train(hidden, rng, epochs, known, loss)
 
@@ -354,10 +350,14 @@ def distill(
     if without is not None:
         unseen = check.count("without", without, least=0, most=CLASSES - 1)
         known = known[data.train_y[known] != unseen]
-    target = teacher.logits(data.train_x)
+        if not known.size:
+            raise check.refuse("without", "a digit that leaves images of others", without)
+    target = check.numbers("teacher logits", teacher.logits(data.train_x))
+    if target.shape[1] != CLASSES:
+        raise check.refuse("teacher", f"of {CLASSES} outputs", f"shape {target.shape}")
 
     def loss(logits: FloatArray, rows: IntArray) -> Distillation:
-        return distillation_loss(logits, target[rows], data.train_y[rows], temperature, soft_weight)
+        return _loss(logits, target[rows], data.train_y[rows], temperature, soft_weight)
 
     return _train(hidden, rng, epochs, known, loss)
 
@@ -506,7 +506,10 @@ def _train(
     known: IntArray,
     loss: Callable[[FloatArray, IntArray], Distillation],
 ) -> Training:
-    """Minimise a loss by Adam over shuffled batches of the known images."""
+    """Minimise a loss by Adam over shuffled batches of the known images.
+
+    What a step computes from checked arguments is not checked again; the network is, every epoch.
+    """
     data = load()
     widths = check.sequence("hidden", hidden, whole=True, least=1, most=4096).astype(int).tolist()
     epochs = check.count("epochs", epochs, most=10_000)
@@ -520,11 +523,10 @@ def _train(
         total = 0.0
         for rows in np.array_split(order, max(1, known.size // BATCH)):
             step += 1
-            network = Network(tuple(parts[:layers]), tuple(parts[layers:]))
-            values = network.activations(data.train_x[rows])
+            values = _forward(parts[:layers], parts[layers:], data.train_x[rows])
             found = loss(values[-1], rows)
             total += found.loss * rows.size
-            _adam(parts, _slopes(network, values, found.gradient), mean, square, step)
+            _adam(parts, _slopes(parts[:layers], values, found.gradient), mean, square, step)
         network = Network(tuple(parts[:layers]), tuple(parts[layers:]))
         losses.append(total / known.size)
         accuracies.append(float((network.predict(data.test_x) == data.test_y).mean()))
@@ -558,12 +560,25 @@ def _adam(
         parts[index] = parts[index] - RATE * unbiased / size
 
 
-def _slopes(network: Network, values: list[FloatArray], gradient: FloatArray) -> list[FloatArray]:
+def _forward(
+    weights: Sequence[FloatArray], biases: Sequence[FloatArray], images: FloatArray
+) -> list[FloatArray]:
+    """Return the input of every layer, and last the logits."""
+    values = [images]
+    for depth, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+        value = values[-1] @ weight + bias
+        values.append(value if depth == len(weights) - 1 else np.maximum(value, 0.0))
+    return values
+
+
+def _slopes(
+    layers: Sequence[FloatArray], values: list[FloatArray], gradient: FloatArray
+) -> list[FloatArray]:
     """Return the loss's gradient by weights, then by biases, from that by logits."""
     weights: list[FloatArray] = []
     biases: list[FloatArray] = []
-    for depth in range(len(network.weights) - 1, -1, -1):
+    for depth in range(len(layers) - 1, -1, -1):
         weights.insert(0, values[depth].T @ gradient)
         biases.insert(0, gradient.sum(axis=0))
-        gradient = (gradient @ network.weights[depth].T) * (values[depth] > 0)
+        gradient = (gradient @ layers[depth].T) * (values[depth] > 0)
     return [*weights, *biases]

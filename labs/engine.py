@@ -256,6 +256,44 @@ class Engine:
             raise check.refuse("workload", f"of at most {MOST_STEPS} steps a request", steps.max())
         return _Replica(self, workload).serve()
 
+    def alone(self, workload: Workload) -> tuple[FloatArray, FloatArray]:
+        """Return the TTFT and TPOT that each request would have if it were alone.
+
+        No other request makes either shorter, so these are least times on any number of replicas.
+
+        Parameters
+        ----------
+        workload : Workload
+            Requests; their arrivals play no part.
+
+        Returns
+        -------
+        ttft : array (n,)
+            Seconds; ``inf`` where the request could never fit.
+        tpot : array (n,)
+            Seconds; NaN where there is one token or none.
+
+        Raises
+        ------
+        ValueError
+            If ``workload`` is not a `labs.workload.Workload`.
+
+        Examples
+        --------
+        >>> step = StepTime(base=0.01, prefill_token=0.001, sequence=0.001, kv_token=0.0)
+        >>> ttft, tpot = Engine(step).alone(Workload([0.0], [10], [3]))
+        >>> ttft.round(6).tolist(), tpot.round(6).tolist()
+        ([0.02], [0.011])
+        """
+        check.instance("workload", workload, Workload)
+        step, prompt, output = self.step_time, workload.prompt, workload.output
+        parts = -(-prompt // self.token_budget) if self.policy == "chunked" else 1
+        fits = prompt + output <= (math.inf if self.kv_tokens is None else self.kv_tokens)
+        ttft = np.where(fits, step.base * parts + step.prefill_token * prompt, math.inf)
+        # The contexts before the decodes run from prompt + 1 to prompt + output - 1.
+        decode = step.base + step.sequence + step.kv_token * (prompt + output / 2)
+        return ttft, np.where(fits & (output > 1), decode, math.nan)
+
 
 class _Replica:
     """An engine at work: the requests, what waits, what runs and what is reserved."""
