@@ -251,39 +251,6 @@ def test_a_sweep_of_labels_alone_does_not_know_the_teacher(teacher: digits.Train
     assert found[0].tolist() == found[1].tolist()
 
 
-# Paired losses
-
-
-@pytest.mark.parametrize(("b", "c", "n"), [(8, 0, 100), (30, 12, 500), (3, 3, 50), (0, 0, 20)])
-def test_a_paired_loss_is_agresti_and_mins(b: int, c: int, n: int) -> None:
-    truth = np.zeros(n, int)
-    teacher, student = truth.copy(), truth.copy()
-    student[:b], teacher[b : b + c] = 1, 2
-    found = digits.paired_loss(truth, teacher, student, level=0.9)
-    assert (found.only_teacher, found.only_student) == (b, c)
-    assert found.loss == pytest.approx((b - c) / n)
-    # Their formula as printed: Wald's with half an observation more in each of the four cells.
-    m, x, y = n + 2, b + 0.5, c + 0.5
-    half = stats.norm.ppf(0.95) * math.sqrt(x + y - (x - y) ** 2 / m) / m
-    assert (found.low, found.high) == pytest.approx(((x - y) / m - half, (x - y) / m + half))
-    expected = stats.binomtest(b, b + c).pvalue if b + c else 1
-    assert found.p_value == pytest.approx(expected)
-
-
-def test_a_paired_interval_holds_the_true_loss_as_often_as_it_says() -> None:
-    chance, truth = rng(5), np.zeros(300, int)
-    lost, won = 0.04, 0.015
-    held = 0
-    for _ in range(2000):
-        draw = chance.random(truth.size)
-        student, teacher = (draw < lost).astype(int), (draw > 1 - won).astype(int)
-        found = digits.paired_loss(truth, teacher, student)
-        held += found.low <= lost - won <= found.high
-    low, high = stats.binomtest(held, 2000).proportion_ci(0.999)
-    assert low < 0.96
-    assert high > 0.94
-
-
 # Bad input
 
 NAN = math.nan
