@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from labs import _extras
 from labs import validation as check
-from labs._extras import needed_by
 
 Predicate = Callable[[Any], bool]
 
@@ -66,7 +66,7 @@ class Contract:
     rules: Mapping[str, Predicate] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        with needed_by(__name__):
+        with _extras.needed_by(__name__):
             from jsonschema import Draft202012Validator, SchemaError
 
         for name in ("schema", "rules"):
@@ -110,7 +110,7 @@ def violations(contract: Contract, payload: object) -> list[Violation]:
     >>> violations(limit, {"prompt": "long"})[0].rule
     'short'
     """
-    with needed_by(__name__):
+    with _extras.needed_by(__name__):
         from jsonschema import Draft202012Validator, FormatChecker
         from referencing.jsonschema import EMPTY_REGISTRY
 

@@ -8,8 +8,8 @@ from functools import cache
 import numpy as np
 from scipy import special
 
+from labs import _extras
 from labs import validation as check
-from labs._extras import needed_by
 from labs.distillation import Distillation, _loss, softmax
 from labs.intervals import PairedLoss, paired_loss
 from labs.validation import FloatArray, IntArray
@@ -230,7 +230,7 @@ def load() -> Digits:
     >>> load().train_x.shape, load().test_x.shape
     ((1297, 64), (500, 64))
     """
-    with needed_by(__name__):
+    with _extras.needed_by(__name__):
         from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)

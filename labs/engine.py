@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labs import _moved
 from labs import validation as check
-from labs._moved import moved_from
 from labs.validation import FloatArray, IntArray
 from labs.workload import Workload
 
@@ -33,7 +33,7 @@ POLICIES = ("mixed", "prefill_first", "chunked")
 MOST_STEPS = 10_000_000
 
 if not TYPE_CHECKING:
-    __getattr__ = moved_from(__name__)
+    __getattr__ = _moved.moved_from(__name__)
 
 
 def __dir__() -> list[str]:

@@ -276,10 +276,7 @@ def code_version() -> Mapping[str, str]:
     >>> sorted(code_version())
     ['labs', 'source']
     """
-    digest = hashlib.sha256()
-    for name, file in sorted(_sources(resources.files("labs"))):
-        digest.update(name.encode() + file.read_bytes())
-    return {"labs": labs.__version__, "source": digest.hexdigest()[:16]}
+    return {"labs": labs.__version__, "source": _fingerprint_of(resources.files("labs"))}
 
 
 @cache
@@ -298,6 +295,13 @@ def environment() -> Mapping[str, str]:
     """
     libraries = {name: metadata.version(name) for name in ("numpy", "scipy")}
     return {"python": platform.python_version(), **libraries}
+
+
+def _fingerprint_of(package: Traversable) -> str:
+    digest = hashlib.sha256()
+    for name, file in sorted(_sources(package)):
+        digest.update(name.encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _sources(folder: Traversable, within: str = "") -> Iterator[tuple[str, Traversable]]:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from labs import _extras
 from labs import validation as check
-from labs._extras import needed_by
 from labs.explore_parts import Choice, Slider, format_value
 
 MAX_BYTES = 60_000
@@ -171,7 +171,7 @@ def _joined(module: str, seen: set[str]) -> str:
 
 @functools.cache
 def _widget_class() -> Any:
-    with needed_by("labs.explore"):
+    with _extras.needed_by("labs.explore"):
         import anywidget
         import traitlets
 

@@ -1,7 +1,7 @@
 """Numbers in prose: kept under names, so that a page quotes what a cell computed."""
 
+from labs import _extras
 from labs import validation as check
-from labs._extras import needed_by
 
 
 def quote(**numbers: str) -> None:
@@ -26,7 +26,7 @@ def quote(**numbers: str) -> None:
     ...
     ValueError: useful must be a str, got 3
     """
-    with needed_by(__name__):
+    with _extras.needed_by(__name__):
         from IPython.display import publish_display_data
 
     for name, number in numbers.items():

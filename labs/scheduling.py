@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import optimize, sparse
 
+from labs import _moved
 from labs import validation as check
-from labs._moved import moved_from
 from labs.validation import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ __all__ = [
 POLICIES = ("fcfs", "sjf", "priority", "edf", "srpt")
 
 if not TYPE_CHECKING:
-    __getattr__ = moved_from(__name__)
+    __getattr__ = _moved.moved_from(__name__)
 
 
 def __dir__() -> list[str]:

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from labs import _extras
 from labs import validation as check
-from labs._extras import needed_by
 from labs.prose import quote
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def figure(width: float = 7.0, height: float = 3.4, **subplots: Any) -> tuple["F
     >>> len(ax)
     2
     """
-    with needed_by(__name__):
+    with _extras.needed_by(__name__):
         import matplotlib as mpl
         from cycler import cycler
         from matplotlib import pyplot as plt
@@ -156,7 +156,7 @@ def show(figure: "Figure", alt: str) -> Picture:
     >>> show(figure()[0], "Two empty axes.")
     Picture('Two empty axes.')
     """
-    with needed_by(__name__):
+    with _extras.needed_by(__name__):
         import matplotlib as mpl
         from matplotlib import pyplot as plt
         from matplotlib.figure import Figure

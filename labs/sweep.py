@@ -8,8 +8,8 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from labs import _extras
 from labs import validation as check
-from labs._extras import needed_by
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def run(
     >>> len(noisy.results), len(noisy.results[0])
     (2, 2)
     """
-    with needed_by(__name__):
+    with _extras.needed_by(__name__):
         from joblib import Parallel, delayed
 
     if not callable(function):

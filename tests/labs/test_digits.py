@@ -11,6 +11,7 @@ from scipy import stats
 from sklearn.datasets import load_digits
 
 from labs import digits, distillation
+from labs import validation as check
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -74,6 +75,77 @@ def test_the_same_seed_gives_the_same_network(teacher: digits.Training) -> None:
         for one, two in zip(first.network.weights, again.network.weights, strict=True):
             assert (one == two).all()
         assert first.loss.tolist() != other.loss.tolist()
+
+
+def trained_by_public_functions(
+    teacher: digits.Network, seed: int, temperature: float, weight: float, epochs: int
+) -> digits.Network:
+    """Adam as `digits` documents it, with every step through functions that check."""
+    data, chance = digits.load(), rng(seed)
+    sizes = [(64, 6), (6, 10)]
+    parts = [chance.normal(0, np.sqrt(2 / size[0]), size) for size in sizes]
+    parts += [np.zeros(6), np.zeros(10)]
+    mean, square = ([np.zeros_like(part) for part in parts] for _ in range(2))
+    step, target = 0, teacher.logits(data.train_x)
+    for _ in range(epochs):
+        for rows in np.array_split(chance.permutation(300), 300 // 64):
+            step += 1
+            network = digits.Network(tuple(parts[:2]), tuple(parts[2:]))
+            image, hidden, logits = network.activations(data.train_x[rows])
+            slope = distillation.distillation_loss(
+                logits, target[rows], data.train_y[rows], temperature, weight
+            ).gradient
+            back = (slope @ parts[1].T) * (hidden > 0)
+            slopes = [image.T @ back, hidden.T @ slope, back.sum(axis=0), slope.sum(axis=0)]
+            for index, each in enumerate(slopes):
+                mean[index] += (1 - 0.9) * (each - mean[index])
+                square[index] += (1 - 0.999) * (each**2 - square[index])
+                size = np.sqrt(square[index] / (1 - 0.999**step)) + 1e-8
+                parts[index] = parts[index] - 0.003 * (mean[index] / (1 - 0.9**step)) / size
+    return digits.Network(tuple(parts[:2]), tuple(parts[2:]))
+
+
+@pytest.mark.parametrize(("temperature", "weight"), [(1.0, 0.0), (4.0, 0.9), (8.0, 1.0)])
+def test_steps_that_are_not_checked_again_are_the_same_to_the_last_bit(
+    teacher: digits.Training, temperature: float, weight: float
+) -> None:
+    mix = {"temperature": temperature, "soft_weight": weight, "epochs": 4, "labelled": 300}
+    found = digits.distill(teacher.network, (6,), rng(3), **mix).network
+    slow = trained_by_public_functions(teacher.network, 3, temperature, weight, 4)
+    for one, other in zip(
+        (*found.weights, *found.biases), (*slow.weights, *slow.biases), strict=True
+    ):
+        assert one.tobytes() == other.tobytes()
+
+
+def test_training_checks_each_epoch_and_not_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[str] = []
+    numbers = check.numbers
+    monkeypatch.setattr(
+        check, "numbers", lambda name, *a, **k: called.append(name) or numbers(name, *a, **k)
+    )
+
+    def checks(labelled: int) -> int:
+        called.clear()
+        digits.teach((6,), rng(), epochs=3, labelled=labelled)
+        return len(called)
+
+    assert checks(1200) == checks(64)
+
+
+def test_labels_alone_are_taught_without_soft_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(distillation, "_divergence")
+    assert digits.teach((6,), rng(), epochs=2, labelled=100).loss.shape == (2,)
+
+
+def test_a_teacher_that_cannot_teach_digits_is_refused() -> None:
+    three = digits.Network((np.ones((64, 3)),), (np.zeros(3),))
+    with pytest.raises(ValueError, match=r"^teacher must be of 10 outputs"):
+        digits.distill(three, (4,), rng(), epochs=1)
+    ten = digits.Network((np.ones((64, 10)),), (np.zeros(10),))
+    first = int(digits.load().train_y[0])
+    with pytest.raises(ValueError, match=rf"^without must be .*, got {first}$"):
+        digits.distill(ten, (4,), rng(), epochs=1, labelled=1, without=first)
 
 
 def test_layers_are_as_asked() -> None:

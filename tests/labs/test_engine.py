@@ -103,6 +103,28 @@ def test_the_reference_is_exercised() -> None:
     assert_same(timeline, outcome, rtol=0)
 
 
+@settings(max_examples=200)
+@given(requests(rough), engines(rough))
+def test_a_request_alone_takes_what_it_takes_alone_and_company_takes_no_less(
+    work: list[tuple[float, int, int]], setup: dict[str, Any]
+) -> None:
+    settings = {name: value for name, value in setup.items() if name != "cost"}
+    engine, requested = Engine(StepTime(*setup["cost"]), **settings), workload_of(work)
+    ttft, tpot = engine.alone(requested)
+    for index in range(len(work)):
+        one = engine.run(requested[index : index + 1])
+        waits = math.inf if one.rejected.size else one.ttft[0]
+        assert ttft[index] == pytest.approx(waits, rel=1e-9, abs=1e-12)
+        assert tpot[index] == pytest.approx(one.tpot[0], rel=1e-9, abs=1e-12, nan_ok=True)
+    together = engine.run(requested)
+    served = np.isfinite(together.ttft)
+    assert (np.isfinite(ttft) == served).all()
+    assert (together.ttft[served] >= ttft[served] * (1 - 1e-9) - 1e-12).all()
+    several = np.isfinite(together.tpot)
+    assert (np.isfinite(tpot) == several).all()
+    assert (together.tpot[several] >= tpot[several] * (1 - 1e-9) - 1e-12).all()
+
+
 # The rules, by hand
 
 ONE = StepTime(base=1.0, prefill_token=0.0, sequence=0.0, kv_token=0.0)

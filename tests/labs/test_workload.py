@@ -383,6 +383,101 @@ def test_an_empty_jsonl_and_one_not_utf8(tmp_path: Path) -> None:
         read_mooncake(log(tmp_path, GOOD.encode() + b"\xff\n", "log.jsonl"))
 
 
+# Parts of a workload
+
+
+@st.composite
+def workloads(draw: Any) -> Workload:
+    gaps = draw(st.lists(st.floats(0, 100), max_size=12))
+    lengths = draw(st.lists(st.integers(1, 99), min_size=2 * len(gaps), max_size=2 * len(gaps)))
+    blocks = tuple((number, 7) for number in range(len(gaps))) if draw(st.booleans()) else None
+    prompt, output = lengths[: len(gaps)], lengths[len(gaps) :]
+    return Workload(draw(st.floats(-50, 50)) + np.cumsum(gaps), prompt, output, blocks)
+
+
+def rows(work: Workload) -> list[tuple[Any, ...]]:
+    blocks = work.blocks or [None] * len(work)
+    lengths = (work.arrival.tolist(), work.prompt.tolist(), work.output.tolist())
+    return list(zip(*lengths, blocks, strict=True))
+
+
+bounds = st.none() | st.integers(-15, 15)
+
+
+@given(workloads(), st.builds(slice, bounds, bounds, st.none() | st.integers(1, 4)), st.data())
+def test_a_slice_or_a_mask_keeps_whole_requests_when_they_arrived(
+    work: Workload, part: slice, data: Any
+) -> None:
+    assert rows(work[part]) == rows(work)[part]
+    mask = data.draw(st.lists(st.booleans(), min_size=len(work), max_size=len(work)))
+    kept = work[np.array(mask, dtype=bool)]
+    assert rows(kept) == [row for row, keep in zip(rows(work), mask, strict=True) if keep]
+    assert (kept.blocks is None) == (work.blocks is None)
+
+
+@given(workloads(), st.floats(1e-3, 1e3))
+def test_at_a_rate_every_gap_is_scaled_alike(work: Workload, rate: float) -> None:
+    if len(work) < 2 or not np.ptp(work.arrival):
+        with pytest.raises(ValueError, match="workload must be of arrivals at two moments"):
+            work.at_rate(rate)
+        return
+    scaled = work.at_rate(rate)
+    assert scaled.arrival[0] == work.arrival[0]
+    assert [row[1:] for row in rows(scaled)] == [row[1:] for row in rows(work)]
+    span = (len(work) - 1) / rate
+    rounding = 1e-12 * (1 + span)
+    assert scaled.arrival[-1] - scaled.arrival[0] == pytest.approx(span, rel=1e-9, abs=rounding)
+    shares = [(w.arrival - w.arrival[0]) / np.ptp(w.arrival) for w in (work, scaled)]
+    assert shares[1] == pytest.approx(shares[0], abs=1e-9 + rounding / span)
+
+
+@given(workloads(), st.floats(-60, 99), st.floats(0, 200) | st.just(math.inf))
+def test_a_window_keeps_its_start_and_not_its_end(
+    work: Workload, start: float, lasts: float
+) -> None:
+    end = start + lasts
+    assert rows(work.window(start, end)) == [row for row in rows(work) if start <= row[0] < end]
+    assert rows(work.window(-math.inf, math.inf)) == rows(work)
+    if len(work):
+        first = float(work.arrival[0])
+        assert len(work.window(first, first)) == 0
+        assert work.window(first, math.nextafter(first, math.inf)).arrival[0] == first
+
+
+def test_a_window_opens_at_the_time_of_day_it_says() -> None:
+    work = Workload([10.0, 20.0, 30.0], [1, 2, 3], [1, 1, 1], ((1,), (2,), (3,)))
+    found = work.window(20.0, 30.0)
+    assert (found.arrival.tolist(), found.blocks) == ([20.0], ((2,),))
+
+
+PARTS = Workload([0.0, 1.0], [1, 1], [1, 1])
+
+
+@pytest.mark.parametrize(
+    ("call", "argument"),
+    [
+        (lambda: PARTS[0], "kept"),
+        (lambda: PARTS[[0, 1]], "kept"),
+        (lambda: PARTS[np.array([0.0, 1.0])], "kept"),
+        (lambda: PARTS[[True]], "kept must be of length 2"),
+        (lambda: PARTS[[[True, False]]], "kept"),
+        (lambda: PARTS[::-1], "kept"),
+        (lambda: PARTS[::0], "kept"),
+        (lambda: PARTS["a":], "kept"),
+        (lambda: PARTS[None], "kept"),
+        (lambda: PARTS.at_rate(0), "rate"),
+        (lambda: PARTS.at_rate(math.inf), "rate"),
+        (lambda: PARTS[:1].at_rate(1.0), "workload"),
+        (lambda: PARTS[:0].at_rate(1.0), "workload"),
+        (lambda: PARTS.window(math.nan, 1), "start"),
+        (lambda: PARTS.window(1, 0), "end"),
+    ],
+)
+def test_a_part_that_is_none_is_refused(call: Any, argument: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{argument}\b"):
+        call()
+
+
 # Workload and bad input
 
 
