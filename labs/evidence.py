@@ -35,9 +35,9 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "==": lambda value, limit: value == limit,
 }
 
-#: How a fresh process is started, after the name of Python.
+# How a fresh process is started, after the name of Python.
 AUDITOR = ("-m", "labs.evidence")
-#: What no verdict can depend on, at the top of the package: how figures look and what draws them.
+# What no verdict can depend on, at the top of the package: how figures look and what draws them.
 LOOKS = ("explore", "prose", "style")
 
 Record = dict[str, Any]

@@ -5,7 +5,7 @@ import numpy as np
 from labs import catalogue
 from labs import validation as check
 from labs.catalogue import BYTES, Device, Model, device_of, kv_bytes_per_token, model_of
-from labs.intervals import QuantileInterval
+from labs.intervals import QuantileInterval as QuantileInterval
 from labs.machine import Machine, Rate, measure
 from labs.validation import Real
 
@@ -16,7 +16,6 @@ __all__ = [
     "Device",
     "Machine",
     "Model",
-    "QuantileInterval",
     "Rate",
     "attainable",
     "decode_step",
