@@ -188,7 +188,7 @@ def test_logits_and_gradients_are_torchs(hidden: tuple[int, ...]) -> None:
     assert network.logits(x) == pytest.approx(logits.detach().numpy(), rel=1e-10, abs=1e-12)
     torch.nn.functional.cross_entropy(logits, torch.tensor(y)).backward()
     loss = distillation.distillation_loss(values[-1], np.zeros((50, 10)), y, soft_weight=0.0)
-    slopes = digits._slopes(network, values, loss.gradient)
+    slopes = digits._slopes(network.weights, values, loss.gradient)
     for slope, part in zip(slopes, parts, strict=True):
         assert slope == pytest.approx(part.grad.numpy(), rel=1e-9, abs=1e-13)
 
