@@ -158,12 +158,12 @@ def write(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         _save(course / "source" / name / f"{name}.ipynb", whole)
         (course / "nbgrader_config.py").write_text(CONFIG, "utf-8")
         notebook = learners(whole)
-    path = PurePosixPath(folder, f"{name}.ipynb")
-    _save(site / "notebooks" / path, notebook)
-    links = launch.places(app.config.repository, str(path)) if app.config.repository else {}
+    place = PurePosixPath(folder, f"{name}.ipynb")
+    _save(site / "notebooks" / place, notebook)
+    links = launch.places(app.config.repository, str(place)) if app.config.repository else {}
     if app.config.jupyterlite:
-        links = {"JupyterLite": f"../{lite.FOLDER}/lab/index.html?path={path}", **links}
-    links["Download"] = f"../notebooks/{path}"
+        links = {"JupyterLite": f"../{lite.FOLDER}/lab/index.html?path={place}", **links}
+    links["Download"] = f"../notebooks/{place}"
     if not app.config.html_baseurl:
         links["labs to put beside it"] = f"../{wheels.FOLDER}/{quote(wheels.name())}"
     _offer(doctree, links)

@@ -61,8 +61,9 @@ def make(folder: Path, kind: str = "wheel") -> Path:
     with tempfile.TemporaryDirectory() as place:
         _copy(Path(place))
         uv = [str(Path(sys.executable).with_name("uv")), "build", "--quiet", f"--{kind}"]
-        here = ["--no-build-isolation", "--python", sys.executable, "--out-dir", folder.resolve()]
-        subprocess.run([*uv, *here, place], check=True)
+        here = ["--no-build-isolation", "--python", sys.executable]
+        there = ["--out-dir", str(folder.resolve()), place]
+        subprocess.run([*uv, *here, *there], check=True)
     (folder / ".gitignore").unlink(missing_ok=True)
     made = folder / name()
     return made if kind == "wheel" else made.with_name(f"{made.name.split('-py3')[0]}.tar.gz")
