@@ -19,7 +19,7 @@ from urllib.parse import quote
 from sphinx.errors import SphinxError
 
 from bookkit import ROOT
-from bookkit.editions import wheels
+from bookkit.editions import installation, wheels
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -46,7 +46,7 @@ def contents(notebooks: Path, folder: Path) -> Path:
     for path in notebooks.rglob("*.ipynb"):
         notebook = json.loads(path.read_text("utf-8"))
         notebook["metadata"]["kernelspec"] = KERNEL
-        notebook["cells"][0]["source"] = wheels.INSTALL.format(wheels.NEEDED)
+        notebook["cells"][0]["source"] = installation.lite()
         copy = folder / path.relative_to(notebooks)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_text(json.dumps(notebook, ensure_ascii=False, indent=1), "utf-8")

@@ -17,13 +17,14 @@ import ast
 import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import nbformat
 from docutils import nodes
 from myst_nb.core.read import read_myst_markdown_notebook
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from bookkit.editions import launch, lite, wheels
+from bookkit.editions import installation, launch, lite, wheels
 from bookkit.editions.markdown import Markdown, elsewhere
 from labs.checks.grading import METADATA, PREPROCESSORS
 from labs.checks.versions import version
@@ -36,20 +37,13 @@ BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 STUB = "# Replace the dots, or work in lines below and assign it there."
 SOLVED = re.compile(rf"{BEGIN}\n.*?{END}", re.DOTALL)
 KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
-NO_SITE = """\
-# Where labs is missing, this says what to install; where it is there, it does nothing.
-try:
-    from labs import queueing
-except ImportError:
-    raise SystemExit("Install the wheel from the site: pip install wheels/{wheel}") from None\
-"""
 REVEAL = """\
 # A FAIL also says what was expected. Take this away to be told of the slip alone.
 from labs.checks import reveal
 
 reveal()"""
 REQUIRE = """\
-# Says so where another labs is installed than the one that this sheet was made with.
+# Says so where another labs is installed than that of {wheel}, with which this sheet was made.
 from labs.checks import versions
 
 versions.require("{version}")"""
@@ -118,7 +112,7 @@ def instructors(doctree: nodes.document, name: str, markdown: Markdown) -> Noteb
             cell.metadata["nbgrader"] = _marks(f"{name}-{number}-check", points=stars)
             answer = None
     tell()
-    own = new_code_cell(REQUIRE.format(version=version()), id=f"{name}-labs")
+    own = new_code_cell(REQUIRE.format(version=version(), wheel=wheels.name()), id=f"{name}-labs")
     own.metadata["nbgrader"] = _marks(f"{name}-labs", locked=True)
     return new_notebook(cells=[own, *cells], metadata=KERNEL | {METADATA: version()})
 
@@ -185,7 +179,11 @@ def write(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     page = app.builder.get_target_uri(docname)
     markdown = Markdown(elsewhere(app.config.html_baseurl, page), numbers(app, docname))
     site = Path(app.outdir)
-    first = installation(app.config.html_baseurl, name)
+    first = new_code_cell(
+        installation.cell(app.config.html_baseurl),
+        id=f"{name}-install",
+        metadata={"jupyter": {"source_hidden": True}},
+    )
     if folder == "lessons":
         path = Path(app.env.doc2path(docname))
         source = read_myst_markdown_notebook(path.read_text("utf-8"), path=path)
@@ -203,7 +201,10 @@ def write(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     links = launch.places(app.config.repository, str(path)) if app.config.repository else {}
     if app.config.jupyterlite:
         links = {"JupyterLite": f"../{lite.FOLDER}/lab/index.html?path={path}", **links}
-    _offer(doctree, {**links, "Download": f"../notebooks/{path}"})
+    links["Download"] = f"../notebooks/{path}"
+    if not app.config.html_baseurl:
+        links["labs to put beside it"] = f"../{wheels.FOLDER}/{quote(wheels.name())}"
+    _offer(doctree, links)
 
 
 def numbers(app: Sphinx, docname: str) -> dict[str, str]:
@@ -214,18 +215,6 @@ def numbers(app: Sphinx, docname: str) -> dict[str, str]:
         for kind in ("displaymath", "figure")
         for name, number in kinds.get(kind, {}).items()
     }
-
-
-def installation(site: str, name: str) -> NotebookNode:
-    """Return the cell that installs ``labs`` where it is missing, and does nothing where it is."""
-    address = f"{site}{wheels.FOLDER}/{wheels.name()}"
-    return new_code_cell(
-        wheels.INSTALL.format(f"{wheels.NEEDED} @ {address}")
-        if site
-        else NO_SITE.format(wheel=wheels.name()),
-        id=f"{name}-install",
-        metadata={"jupyter": {"source_hidden": True}},
-    )
 
 
 def _offer(doctree: nodes.document, links: dict[str, str]) -> None:

@@ -19,7 +19,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from bookkit.editions import wheels
+from bookkit.editions import installation, wheels
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "_build" / "html"
@@ -96,7 +96,7 @@ def test_every_page_leads_to_its_notebook(name: str) -> None:
         for folder in (LITE / "files", SITE / "notebooks")
     )
     assert there["cells"][1:] == here["cells"][1:]
-    assert '%pip install --quiet "labs[learn,plots,widgets]"' in there["cells"][0]["source"]
+    assert there["cells"][0]["source"] == installation.lite()
     assert there["metadata"]["kernelspec"]["name"] == "python"
 
 
@@ -198,7 +198,7 @@ def test_without_a_network_it_says_that_it_needs_one(
 def test_python_starts_and_finds_labs_on_the_site(hosted: str, visit: Callable[..., Page]) -> None:
     code = (
         "import piplite, sys\n"
-        "await piplite.install('labs', deps=False)\n"
+        "await piplite.install('serving-labs', deps=False)\n"
         "import labs\n"
         "print('python', *sys.version_info[:2], 'labs', labs.__version__)"
     )
