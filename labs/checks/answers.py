@@ -112,7 +112,7 @@ def reveal(told: bool = True) -> None:
     >>> number(0.63, 0.37)
     FAIL  got 0.63: the complement: 1 minus this is asked
     """
-    _state["revealed"] = told
+    _state["revealed"] = check.instance("told", told, bool)
 
 
 def revealed() -> bool:

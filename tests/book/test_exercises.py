@@ -458,7 +458,7 @@ def test_another_labs_than_the_sheets_marks_nothing(course: Path) -> None:
     log = nbgrader(course, "autograde", "batching", fails=True)
     assert f"made with labs 0.0.1, installed is {version()}" in log
     assert score(course, "batching", "olga") is None
-    assert not (course / "autograded" / "olga").exists()
+    assert not (course / "autograded" / "olga" / "batching").exists()
     assert score(course, "batching", "sam") == 8
     shutil.rmtree(course / "submitted" / "olga")
 
@@ -489,6 +489,6 @@ def test_a_labs_from_before_marks_nothing(course: Path, tmp_path: Path) -> None:
     nbgrader(
         course, "autograde", "caching", "--student", "old", fails=True, PYTHONPATH=str(tmp_path)
     )
-    assert not (course / "autograded" / "old").exists()
+    assert not (course / "autograded" / "old" / "caching").exists()
     nbgrader(course, "autograde", "caching", "--student", "old")
     assert score(course, "caching", "old") == 1
