@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -123,3 +124,18 @@ def test_the_check_keeps_the_name_and_the_words_of_its_function(name: str) -> No
     exercise = EXERCISES[name]
     assert repr(exercise) == f"Exercise({name.partition('.')[2]})"
     assert (exercise.__doc__ or "").startswith("Check exercise ")
+
+
+@every_exercise
+def test_pasting_what_a_fail_prints_answers_nothing(name: str) -> None:
+    """A script that answers 0, reads the FAIL, and answers with every number in it."""
+    checks.reveal(False)
+    exercise = EXERCISES[name]
+    wanted = re.search(r"must be (\d+) numbers", exercise(0).message)
+    parts = int(wanted[1]) if wanted else 0
+    first = exercise([0.0] * parts if parts else 0)
+    assert not first
+    for printed in set(re.findall(r"-?\d+(?:\.\d+)?", first.message)) - {"0"}:
+        again = exercise([float(printed)] * parts if parts else float(printed))
+        assert not again
+        assert again.part == first.part
