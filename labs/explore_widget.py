@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from labs import _extras
 from labs import validation as check
 from labs.explore_parts import Choice, Slider, format_value
 
@@ -170,8 +171,9 @@ def _joined(module: str, seen: set[str]) -> str:
 
 @functools.cache
 def _widget_class() -> Any:
-    import anywidget
-    import traitlets
+    with _extras.needed_by("labs.explore"):
+        import anywidget
+        import traitlets
 
     style = resources.files("labs").joinpath("explorer", "style.css")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -30,7 +29,6 @@ FOLDER = "lite"
 WHEELS = ROOT / ".venv" / "wheels"
 KERNEL = {"display_name": "Python (Pyodide)", "language": "python", "name": "python"}
 APPS = ("lab", "repl")
-PYTHON = re.compile(r"https://[^\s\"'`]+/pyodide\.mjs")
 EXTENSIONS = (
     "@jupyter-widgets/jupyterlab-manager",
     "@jupyterlite/pyodide-kernel-extension",
@@ -74,8 +72,10 @@ def settings(site: Path, notebooks: Path) -> dict[str, Any]:
 
 def watch(lite: Path) -> None:
     """Have its pages say so where the host of the kernel's Python does not answer."""
-    scripts = (lite / "extensions" / "@jupyterlite").rglob("*.js")
-    (python,) = {found for script in scripts for found in PYTHON.findall(script.read_text("utf-8"))}
+    # Only what builds it has the kernel; the book by Sphinx alone has not.
+    from jupyterlite_pyodide_kernel.constants import PYODIDE_CDN_URL, PYODIDE_MJS
+
+    python = f"{PYODIDE_CDN_URL}/{PYODIDE_MJS}"
     address = f"../../_static/network.js?python={quote(python, safe='')}"
     script = f'<script type="module" src="{address}"></script>'
     for name in APPS:

@@ -144,8 +144,10 @@ class TestVersions:
 
     def test_labs_and_widgets_are_shipped_as_pure_wheels(self) -> None:
         index = json.loads((LITE / "pypi" / "all.json").read_text("utf-8"))
-        assert {"labs", "anywidget", "psygnal", "ipywidgets", "comm", "seaborn"} <= set(index)
-        for name in ("labs", "anywidget", "psygnal", "ipywidgets"):
+        assert {"serving-labs", "anywidget", "psygnal", "ipywidgets", "comm", "seaborn"} <= set(
+            index
+        )
+        for name in ("serving-labs", "anywidget", "psygnal", "ipywidgets"):
             for releases in index[name]["releases"].values():
                 assert all(file["filename"].endswith("-none-any.whl") for file in releases)
 
@@ -153,7 +155,7 @@ class TestVersions:
         lock = (ROOT / "requirements.lock").read_text("utf-8")
         for wheel in (LITE / "pypi").glob("*.whl"):
             name, version = wheel.name.split("-")[:2]
-            if name != "labs":
+            if name != "serving_labs":
                 assert f"\n{name.replace('_', '-')}=={version} " in lock, wheel.name
 
     def test_what_labs_asks_for_is_with_the_kernel_or_with_the_site(self) -> None:
