@@ -16,7 +16,7 @@ from labs import evidence
 
 #: From below. A module may import those of its own floor and below, and none in a circle.
 FLOORS = {
-    "ground": "validation _extras _moved intervals batch_times catalogue machine traces",
+    "ground": "validation _extras _moved _version intervals batch_times catalogue machine traces",
     "mechanisms": "batch_queue caching contracts digits distillation engine hardware precision "
     "quantization queueing safety simulation slo sweep workload",
     "scenarios": "economics scenarios scheduling",
