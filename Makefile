@@ -6,7 +6,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 PIP := $(BIN)/python $(INSTALL)
 SPHINX_PIP := .venv-sphinx/bin/python $(INSTALL)
 
-.PHONY: book test serve lab sphinx bench mutants lite links release clean lock vendor chromium
+.PHONY: book test serve lab sphinx bench mutants lite links release clean lock vendor bundle chromium
 
 book: .venv/book .venv/wheels
 	@$(BIN)/python book/build.py
@@ -48,7 +48,7 @@ release: .venv/book
 clean:
 	rm -rf _build
 
-# The two commands for maintainers: every version and hash, and the vendored JavaScript.
+# Commands for maintainers: every version and hash, the vendored JavaScript, the bundled scripts.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-annotate --no-emit-index-url --upgrade
 lock: .venv/tests
@@ -64,6 +64,9 @@ lock: .venv/tests
 
 vendor: .venv/book
 	$(BIN)/python book/vendor.py
+
+bundle: .venv/book node_modules/.package-lock.json
+	$(BIN)/python book/bundle.py
 
 $(BIN)/python:
 	@PYTHON="$(PYTHON)" ./book/environment.sh .venv

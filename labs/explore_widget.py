@@ -19,7 +19,6 @@ from labs.explore_parts import Choice, Slider, format_value
 
 MAX_BYTES = 60_000
 FIELD = re.compile(r"\{(\w+)\}")
-_IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
 
 
 class Explorer:
@@ -159,24 +158,16 @@ def _rounded(value: Any) -> Any:
     return value
 
 
-def _joined(module: str, seen: set[str]) -> str:
-    """Return a script of the folder ``explorer`` after all it imports: a widget has one script."""
-    seen.add(module)
-    path = resources.files("labs").joinpath("explorer", f"{module}.js")
-    script = path.read_text(encoding="utf-8")
-    before = [_joined(name, seen) for name in _IMPORT.findall(script) if name not in seen]
-    return "".join([*before, _IMPORT.sub("", script)])
-
-
 @functools.cache
 def _widget_class() -> Any:
     import anywidget
     import traitlets
 
-    style = resources.files("labs").joinpath("explorer", "style.css")
+    # The script is made from those in the folder ``explorer``: a widget has one.
+    script, style = (resources.files("labs").joinpath(f"explorer.{kind}") for kind in ("js", "css"))
 
     class ExplorerWidget(anywidget.AnyWidget):
-        _esm = _joined("page", set())
+        _esm = script.read_text(encoding="utf-8")
         _css = style.read_text(encoding="utf-8")
         spec = traitlets.Dict().tag(sync=True)
         data = traitlets.Bytes().tag(sync=True)

@@ -1,8 +1,8 @@
-"""Explorers on the built page: their numbers stay in place, their code is stored once for the site.
+"""Explorers on the built page: their numbers stay there, their style is stored once for the site.
 
 myst-nb writes every widget of a notebook into the page whole, code included. Here each view of an
 explorer becomes a placeholder of the final height that holds its numbers and says in words what
-it shows at the start; ``explorers.js`` brings it to life.
+it shows at the start; the site's script brings it to life.
 """
 
 from __future__ import annotations
@@ -24,10 +24,9 @@ if TYPE_CHECKING:
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 FOLDER = "widgets"
-LOADER = "explorers.js"
 LOGGER = logging.getLogger(__name__)
 
-PLACE = """<div class="xp-place" data-page="true" data-module="{module}" style="{sizes}">
+PLACE = """<div class="xp-place" data-page="true" style="{sizes}">
 <script type="application/json">{state}</script>
 <div class="xp">
 <div class="xp-head"><p class="xp-title">{title}</p>
@@ -41,7 +40,7 @@ PLACE = """<div class="xp-place" data-page="true" data-module="{module}" style="
 
 
 def place_explorers(app: Sphinx, doctree: nodes.document) -> None:
-    """Replace the views of a document by placeholders and put its widgets' code aside."""
+    """Replace the views of a document by placeholders and put its widgets' style aside."""
     env = app.env
     scripts = getattr(env, "nb_metadata", {}).get(env.docname, {}).get("js_files", {})
     state = scripts.get("ipywidgets_state", (None, {"body": "{}"}))[1]["body"]
@@ -68,10 +67,9 @@ def place_explorers(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def place(model: dict[str, Any], files: dict[str, str]) -> str:
-    """Return the placeholder of a widget, having added its code to `files`."""
+    """Return the placeholder of a widget, having added its style to `files`."""
     state = model["state"]
     spec = state["spec"]
-    module = keep(files, state["_esm"], "js")
     keep(files, state["_css"], "css")
     data = next(b["data"] for b in model["buffers"] if b["path"] == ["data"])
     layout = spec["layout"]
@@ -81,7 +79,6 @@ def place(model: dict[str, Any], files: dict[str, str]) -> str:
         for width in ("wide", "narrow")
     ]
     return PLACE.format(
-        module=module,
         sizes=";".join(sizes),
         title=html.escape(spec["title"]),
         initial=html.escape(spec["initial"]),
@@ -97,7 +94,7 @@ def keep(files: dict[str, str], text: str, suffix: str) -> str:
 
 
 def assets(env: BuildEnvironment) -> dict[str, dict[str, str]]:
-    """The code that each document's explorers need, by file name."""
+    """The styles that each document's explorers need, by file name."""
     if not hasattr(env, "explorer_assets"):
         env.explorer_assets = {}  # type: ignore[attr-defined]
     found: dict[str, dict[str, str]] = env.explorer_assets  # type: ignore[attr-defined]
@@ -107,19 +104,15 @@ def assets(env: BuildEnvironment) -> dict[str, dict[str, str]]:
 def load_on_page(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object
 ) -> None:
-    """Load styles and loader on pages that show an explorer, and on no other."""
+    """Load the style on pages that show an explorer, and on no other."""
     found = assets(app.env)
     documents = found if app.builder.name == "singlehtml" else [pagename]
-    names = sorted({name for document in documents for name in found.get(document, {})})
-    for name in names:
-        if name.endswith(".css"):
-            app.add_css_file(f"{FOLDER}/{name}")
-    if names:
-        app.add_js_file(LOADER, type="module")
+    for name in sorted({name for document in documents for name in found.get(document, {})}):
+        app.add_css_file(f"{FOLDER}/{name}")
 
 
 def write_assets(app: Sphinx, error: Exception | None) -> None:
-    """Write each piece of code once, and remove what no page uses any more."""
+    """Write each style once, and remove what no page uses any more."""
     if error or app.builder.format != "html":
         return
     folder = Path(app.outdir) / "_static" / FOLDER
@@ -146,6 +139,7 @@ def merge(
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension with Sphinx."""
+    app.setup_extension("scripts")
     app.connect("doctree-read", place_explorers)
     app.connect("env-purge-doc", forget)
     app.connect("env-merge-info", merge)

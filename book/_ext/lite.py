@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -27,7 +26,6 @@ FOLDER = "lite"
 WHEELS = wheels.ROOT / ".venv" / "wheels"
 KERNEL = {"display_name": "Python (Pyodide)", "language": "python", "name": "python"}
 APPS = ("lab", "repl")
-PYTHON = re.compile(r"https://[^\s\"'`]+/pyodide\.mjs")
 EXTENSIONS = (
     "@jupyter-widgets/jupyterlab-manager",
     "@jupyterlite/pyodide-kernel-extension",
@@ -72,11 +70,12 @@ def settings(site: Path, notebooks: Path) -> dict[str, Any]:
 
 
 def watch(lite: Path) -> None:
-    """Have its pages say so where the host of the kernel's Python does not answer."""
-    scripts = (lite / "extensions" / "@jupyterlite").rglob("*.js")
-    (python,) = {found for script in scripts for found in PYTHON.findall(script.read_text("utf-8"))}
-    address = f"../../_static/network.js?python={quote(python, safe='')}"
-    script = f'<script type="module" src="{address}"></script>'
+    """Have its pages say so from disk, and where the host of the kernel's Python is silent."""
+    from jupyterlite_pyodide_kernel.constants import PYODIDE_CDN_URL, PYODIDE_MJS
+
+    python = f"{PYODIDE_CDN_URL}/{PYODIDE_MJS}"
+    address = f"../../_static/page/network.js?python={quote(python, safe='')}"
+    script = f'<script defer src="{address}"></script>'
     for name in APPS:
         page = lite / name / "index.html"
         text = page.read_text("utf-8")

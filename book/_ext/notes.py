@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-from record import script
+from record import dress
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -39,5 +39,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directive."""
     app.add_node(notes, html=(visit, lambda self, node: None))
     app.add_directive("notes", Notes)
-    script(app, "notes.js", notes)
+    dress(app, notes)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

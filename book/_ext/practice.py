@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from sphinx.util.docutils import SphinxDirective
 
 from progress import depart, lessons, visit
-from record import script
+from record import dress
 
 if TYPE_CHECKING:
     from docutils import nodes
@@ -60,6 +60,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
         app.add_node(kind, html=(visit_place, depart))
         app.add_directive(name, directive)
     app.connect("doctree-resolved", load_formulas)
-    script(app, "practice.js", practice)
-    script(app, "keeping.js", keeping)
+    dress(app, practice)
+    dress(app, keeping)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

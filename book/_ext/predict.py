@@ -14,7 +14,7 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
-from record import script
+from record import dress
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -121,5 +121,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_node(prediction_answer, html=(visit_answer, depart_answer))
     app.add_node(prediction_truth, html=(visit_truth, depart_truth))
     app.add_directive("predict", Predict)
-    script(app, "predict.js", prediction)
+    dress(app, prediction)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

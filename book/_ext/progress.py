@@ -13,7 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 
 import questions
 from lesson import count
-from record import script
+from record import dress
 from skillcheck import needed
 
 if TYPE_CHECKING:
@@ -119,5 +119,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_node(progress, html=(visit, depart))
     app.add_directive("progress", Progress)
     app.connect("doctree-resolved", fill)
-    script(app, "progress.js", progress)
+    dress(app, progress)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""The learner's record on built pages: which scripts a page loads, and the account server, if any.
+"""The learner's record on built pages: how its parts look, and the account server, if any.
 
 ``account_server`` in ``_config.yml`` is the address of one (``book/accounts``). Without it a page
 holds no address, and no request leaves it.
@@ -16,20 +16,16 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.config import Config
 
-FOLDER = "record"
 
-
-def script(app: Sphinx, name: str, *kinds: type[nodes.Node]) -> None:
-    """Load a script of the record on pages that hold a node of these kinds, and on no other."""
+def dress(app: Sphinx, kind: type[nodes.Node]) -> None:
+    """Give pages that hold a node of this kind, and no other, what parts of the record need."""
 
     def load(
         app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
     ) -> None:
-        if doctree is not None and any(doctree.next_node(kind) for kind in kinds):
-            app.add_js_file(f"{FOLDER}/{name}", type="module")
+        if doctree is not None and doctree.next_node(kind):
             app.add_css_file("record.css")
             if app.config.account_server:
-                app.add_js_file(f"{FOLDER}/account.js", type="module")
                 server = f'<meta name="account-server" content="{app.config.account_server}" />'
                 if server not in context.get("metatags", ""):
                     context["metatags"] = f"{context.get('metatags', '')}\n{server}"
@@ -53,6 +49,7 @@ def check(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the setting."""
+    app.setup_extension("scripts")
     app.add_config_value("account_server", "", "html", str)
     app.connect("config-inited", check)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

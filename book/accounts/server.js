@@ -256,7 +256,9 @@ async function main() {
       console.log(`Serving accounts on http://127.0.0.1:${port}`);
     });
   } else {
-    console.error("server.js add NAME --data FOLDER < password\nserver.js serve --data FOLDER --origin URL [--port 8765]");
+    console.error(
+      "server.js add NAME --data FOLDER < password\nserver.js serve --data FOLDER --origin URL [--port 8765]",
+    );
     exit(2);
   }
 }

@@ -32,8 +32,7 @@ html_context = {{"default_mode": "auto"}}
 html_theme_options = {{"use_download_button": False, "use_fullscreen_button": False}}
 root_doc = "book/index"
 jupyterlite = False
-mathjax_path = "math.js"
-mathjax_options = {{"type": "module"}}
+mathjax_path = "page/math.js"
 mathjax3_config = {{
     "loader": {{"load": ["core", "input/tex-base", "output/chtml"]}},
     "tex": {{"packages": ["base"]}},
@@ -250,7 +249,7 @@ def store(page: Page, text: str) -> None:
 
 def answers(page: Page) -> list[dict]:
     """The answers on record, as the page's own store gives them."""
-    return page.evaluate("import('/_static/record/store.js').then((store) => store.answers())")
+    return page.evaluate("bookRecord.answers()")
 
 
 def sentence(page: Page) -> str:

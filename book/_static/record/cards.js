@@ -1,11 +1,8 @@
-// @ts-check
 /**
  * When each question is due again: an FSRS card for every question that was answered, made anew from the answers
  * each time, so that two devices that know the same answers know the same cards.
  */
-import * as library from "../vendor/ts-fsrs/dist/index.mjs";
-
-const { Rating, createEmptyCard, fsrs } = /** @type {typeof import("ts-fsrs")} */ (/** @type {any} */ (library));
+import { Rating, createEmptyCard, fsrs } from "../vendor/ts-fsrs/dist/index.mjs";
 
 const scheduler = fsrs({ enable_fuzz: false, enable_short_term: false });
 

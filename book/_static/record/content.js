@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * What a record holds, and the one way in: everything that comes from storage, another tab, a file or a
  * server is read by `open`, which refuses what is not a record before anything is changed.
@@ -6,9 +5,7 @@
  * A record is a TinyBase store that merges: what two devices wrote while apart is there after `merge`.
  * Answers and predictions are rows that are only ever added. Notes have a row for each page that wrote.
  */
-import * as tinybase from "../vendor/tinybase/min/mergeable-store/index.js";
-
-const { createMergeableStore } = /** @type {typeof import("tinybase/mergeable-store")} */ (/** @type {any} */ (tinybase));
+import { createMergeableStore } from "../vendor/tinybase/min/mergeable-store/index.js";
 
 export const BOOK = "serving-by-the-numbers";
 export const VERSION = 2;
@@ -152,7 +149,8 @@ export function put({ store }, table, id, row) {
 
 /** The rows of a table, as `put` got them. @param {Record} record @param {string} table @returns {[string, any][]} */
 export function rows({ store }, table) {
-  const given = (/** @type {unknown} */ value) => (typeof value === "string" && value.startsWith(MARK) ? value.slice(1) : value);
+  const given = (/** @type {unknown} */ value) =>
+    typeof value === "string" && value.startsWith(MARK) ? value.slice(1) : value;
   return Object.entries(store.getTable(table)).map(([id, row]) => [
     id,
     Object.fromEntries(Object.entries(row).map(([cell, value]) => [cell, given(value)])),
@@ -171,7 +169,10 @@ function envelope(text) {
   const { version, clock } = found;
   if (!Number.isInteger(version) || version < 1) throw new Refusal("not ours", "It does not say its version.");
   if (version > VERSION) {
-    throw new Refusal("newer", `It has version ${version} and this book reads up to ${VERSION}: reload, or update the book.`);
+    throw new Refusal(
+      "newer",
+      `It has version ${version} and this book reads up to ${VERSION}: reload, or update the book.`,
+    );
   }
   if (!Number.isFinite(clock) || clock < 0 || clock > LATEST) {
     throw new Refusal("not ours", "It does not say when it was written.");
