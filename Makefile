@@ -1,31 +1,45 @@
-# make book · make test · make serve · make lab · make sphinx · make bench · make mutants · make lite · make links · make release · make clean
+# make book · make serve · make lab · make check · make site · make test · make bench · make clean; CONTRIBUTING.md has all
 PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
-INSTALL := -m pip install --quiet --disable-pip-version-check
-PIP := $(BIN)/python $(INSTALL)
-SPHINX_PIP := .venv-sphinx/bin/python $(INSTALL)
+COMMAND := $(BIN)/python -m bookkit.commands
+INSTALL := $(PYTHON) bookkit/commands/install.py
 
-.PHONY: book test serve lab sphinx bench mutants lite links release clean lock vendor bundle chromium
+.PHONY: book serve lab check site test pythons sphinx bench mutants lite links release branch clean lock vendor bundle numbers chromium
 
 book: .venv/book .venv/wheels
-	@$(BIN)/python book/build.py
-
-test: .venv/tests .venv/wheels node_modules/.package-lock.json chromium
-	@$(BIN)/python tests/run.py
+	@$(COMMAND).build
 
 serve: .venv/book .venv/wheels
-	@$(BIN)/python book/serve.py --port $(PORT)
+	@$(COMMAND).serve --port $(PORT)
 
 OPTIONS ?=
 lab: book
-	@$(BIN)/python book/lab.py $(OPTIONS)
+	@$(COMMAND).lab $(OPTIONS)
+
+# Three tiers: minutes; the book and its pages; everything.
+check: .venv/tests node_modules/.package-lock.json
+	@$(COMMAND).check check
+
+site: .venv/tests .venv/wheels node_modules/.package-lock.json chromium
+	@$(COMMAND).check site
+
+test: .venv/tests .venv/wheels node_modules/.package-lock.json chromium
+	@$(COMMAND).check test
+
+# labs on every Python of this machine, and with the oldest packages.
+pythons: .venv/tests
+	@$(COMMAND).compatibility
+
+# The numbers that pages quote, written anew beside the pages.
+numbers: .venv/book .venv/wheels
+	@$(COMMAND).build --numbers
 
 # The same book by current Sphinx, without Jupyter Book.
 sphinx: .venv-sphinx/book
 	@rm -rf _build/sphinx
 	@JUPYTER_PREFER_ENV_PATH=1 .venv-sphinx/bin/python -m sphinx -q -W -n --keep-going \
-	  -c book/sphinx . _build/sphinx/html
+	  -c bookkit/sphinx . _build/sphinx/html
 	@echo "The site is at _build/sphinx/html/index.html"
 
 bench: .venv/tests
@@ -33,71 +47,71 @@ bench: .venv/tests
 
 MODULES ?=
 mutants: .venv/tests
-	@$(BIN)/python tests/mutants.py $(MODULES)
+	@$(COMMAND).mutants $(MODULES)
 
 # Every notebook, run in JupyterLite with the kernel's public host: needs a network.
 lite: .venv/tests chromium book
 	@$(BIN)/python -m pytest -q -m network tests/book/test_lite.py
 
 links: .venv/book
-	@$(BIN)/python book/links.py
+	@$(COMMAND).links
 
-release: .venv/book
-	@$(BIN)/python book/release.py
+release: book
+	@$(COMMAND).release
+
+branch: book
+	@$(COMMAND).branch
 
 clean:
 	rm -rf _build
 
-# Commands for maintainers: every version and hash, the vendored JavaScript, the bundled scripts.
+# For maintainers: every version and hash, the vendored JavaScript, and the bundled scripts.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-  --no-header --no-annotate --no-emit-index-url --upgrade
+  --no-strip-extras --no-header --no-annotate --no-emit-index-url --upgrade
 lock: .venv/tests
-	$(COMPILE) --no-emit-package labs requirements.txt -o requirements.lock
+	echo uv | $(COMPILE) - -o bookkit/commands/uv.txt
+	$(COMPILE) --no-emit-package serving-labs requirements.txt -o requirements.lock
 	$(COMPILE) --constraints requirements.lock tests/requirements.txt -o tests/requirements.lock
-	$(COMPILE) --no-emit-package labs book/sphinx/requirements.txt -o book/sphinx/requirements.lock
+	$(COMPILE) --no-emit-package serving-labs bookkit/sphinx/requirements.txt -o bookkit/sphinx/requirements.lock
 	$(BIN)/uv pip compile --quiet --resolution lowest-direct --all-extras --no-deps pyproject.toml -o .venv/oldest.txt
 	$(subst --universal,,$(COMPILE)) --all-extras --constraints .venv/oldest.txt pyproject.toml tests/labs/requirements.txt \
 	  -o tests/labs/oldest.lock
 	npm update --package-lock-only
-	$(PIP) --require-hashes -r requirements.lock
-	$(BIN)/python tests/pyodide.py
+	$(INSTALL) .venv requirements.lock tests/requirements.lock
+	$(COMMAND).pyodide
 
 vendor: .venv/book
-	$(BIN)/python book/vendor.py
+	$(COMMAND).vendor
 
 bundle: .venv/book node_modules/.package-lock.json
-	$(BIN)/python book/bundle.py
+	$(COMMAND).bundle
 
-$(BIN)/python:
-	@PYTHON="$(PYTHON)" ./book/environment.sh .venv
-
-.venv/book: requirements.lock pyproject.toml | $(BIN)/python
+# A file in .venv stands for an installation that succeeded, whole.
+BOOK := requirements.lock bookkit/commands/uv.txt pyproject.toml
+.venv/book: $(BOOK)
 	@echo "Installing the book's packages into .venv"
-	@$(PIP) --require-hashes -r requirements.lock
-	@$(PIP) --no-deps --no-build-isolation --editable .
+	@$(INSTALL) .venv requirements.lock
 	@touch $@
 
-.venv-sphinx/book: book/sphinx/requirements.lock pyproject.toml
-	@rm -rf .venv-sphinx && PYTHON="$(PYTHON)" ./book/environment.sh .venv-sphinx
-	@echo "Installing current Sphinx into .venv-sphinx"
-	@$(SPHINX_PIP) --require-hashes -r book/sphinx/requirements.lock
-	@$(SPHINX_PIP) --no-deps --no-build-isolation --editable .
-	@touch $@
-
-.venv/wheels: requirements.lock book/wheelhouse.py | .venv/book
-	@echo "Fetching the wheels that JupyterLite ships"
-	@rm -rf $@ && $(BIN)/python book/wheelhouse.py $@
-
-.venv/tests: tests/requirements.lock tests/torch.txt .venv/book
+.venv/tests: $(BOOK) tests/requirements.lock tests/torch.txt
 	@echo "Installing the tests' packages into .venv"
-	@$(PIP) --require-hashes -r tests/requirements.lock
-	@$(PIP) --require-hashes --no-deps -r tests/torch.txt || \
+	@$(INSTALL) .venv requirements.lock tests/requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r tests/torch.txt || \
 	  echo "No index here has PyTorch's CPU build: comparisons with it will be skipped"
+	@touch .venv/book $@
+
+.venv-sphinx/book: bookkit/sphinx/requirements.lock bookkit/commands/uv.txt pyproject.toml
+	@echo "Installing current Sphinx into .venv-sphinx"
+	@rm -rf .venv-sphinx && $(INSTALL) .venv-sphinx bookkit/sphinx/requirements.lock
 	@touch $@
+
+.venv/wheels: .venv/book bookkit/commands/wheelhouse.py
+	@echo "Fetching the wheels that JupyterLite ships"
+	@$(COMMAND).wheelhouse $@
 
 node_modules/.package-lock.json: package.json package-lock.json .npmrc
 	@npm ci --silent
 	@touch $@
 
 chromium: .venv/tests
-	@./tests/chromium.sh
+	@./bookkit/commands/chromium.sh

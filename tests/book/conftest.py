@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
-import host
+from bookkit.commands import host
 
 # A machine that does other things too needs its time.
 expect.set_options(timeout=20_000)

@@ -14,29 +14,25 @@ from playwright.sync_api import Locator, Page
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "serving-by-the-numbers:/"
 
-CONFIG = f"""
-import sys
-sys.path.insert(0, {str(ROOT / "book" / "_ext")!r})
+CONFIG = """
 project = html_title = "A small book"
-extensions = [
-    "myst_nb", "sphinx_book_theme", "theme", "predict", "lesson", "record", "skillcheck", "notes",
-    "progress", "practice", "lite", "policy",
-]
-comments_config = {{}}
+extensions = ["myst_nb", "sphinxcontrib.bibtex", "sphinx_book_theme", "bookkit.extension"]
+finishing = ["policy"]
+bibtex_bibfiles = ["book/references.bib"]
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 nb_execution_mode = "off"
 html_theme = "sphinx_book_theme"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_context = {{"default_mode": "auto"}}
-html_theme_options = {{"use_download_button": False, "use_fullscreen_button": False}}
+html_context = {"default_mode": "auto"}
+html_theme_options = {"use_download_button": False, "use_fullscreen_button": False}
 root_doc = "book/index"
 jupyterlite = False
 mathjax_path = "page/math.js"
-mathjax3_config = {{
-    "loader": {{"load": ["core", "input/tex-base", "output/chtml"]}},
-    "tex": {{"packages": ["base"]}},
-}}
+mathjax3_config = {
+    "loader": {"load": ["core", "input/tex-base", "output/chtml"]},
+    "tex": {"packages": ["base"]},
+}
 """
 
 INDEX = """\
@@ -138,6 +134,7 @@ def build(folder: Path, server: str = "", extensions: tuple[str, ...] = ()) -> P
     source, out = folder / "source", folder / "site"
     for name, text in {
         "conf.py": f"{CONFIG}extensions += {list(extensions)}\n",
+        "book/references.bib": "",
         "book/index.md": INDEX,
         "book/practice.md": PRACTICE,
         "lessons/first.md": LESSON.format(title="First lesson"),

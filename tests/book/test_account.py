@@ -15,10 +15,10 @@ import pytest
 import record_page as seen
 from playwright.sync_api import Page, expect
 
-import policy
+from bookkit.finish import policy
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVER = ROOT / "book" / "accounts" / "server.js"
+SERVER = ROOT / "bookkit" / "accounts" / "server.js"
 PASSWORD = "correct horse"  # noqa: S105
 
 

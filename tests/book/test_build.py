@@ -48,17 +48,13 @@ class Book:
         self.index = root / "book" / "index.md"
         self.labs = root / "labs" / "__init__.py"
         self.page = root / "_build" / "html" / "lessons" / "tiny.html"
-        for folder in ("book/_ext", "book/_static", "lessons", "labs"):
+        for folder in ("book/_static", "lessons", "labs"):
             (root / folder).mkdir(parents=True)
-        for name in ("build.py", "host.py", "serve.py", "_ext/execution.py", "_ext/theme.py"):
-            shutil.copy(ROOT / "book" / name, root / "book" / name)
+        unneeded = shutil.ignore_patterns("__pycache__", "accounts", "sphinx")
+        shutil.copytree(ROOT / "bookkit", root / "bookkit", ignore=unneeded)
         config = yaml.safe_load((ROOT / "_config.yml").read_text())
-        extensions = config["sphinx"]["local_extensions"]
         settings = config["sphinx"]["config"]
-        for name in set(extensions) - {"execution", "theme"}:
-            del extensions[name]
-            settings["extensions"].remove(name)
-        del settings["account_server"], settings["repository"]
+        settings |= {"finishing": [], "jupyterlite": False}
         settings["html_css_files"] = []
         del settings["nb_ipywidgets_js"], config["bibtex_bibfiles"], config["html"]["favicon"]
         settings["bibtex_bibfiles"] = []
@@ -75,7 +71,8 @@ class Book:
 
     def build(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, str(self.root / "book" / "build.py"), *arguments],
+            [sys.executable, "-m", "bookkit.commands.build", *arguments],
+            cwd=self.root,
             capture_output=True,
             text=True,
             env=self.environment,
@@ -126,8 +123,6 @@ def test_a_failing_cell_fails_every_build_and_leaves_the_site_before_it(book: Bo
 
 
 def test_a_claim_that_does_not_recompute_fails_every_build(book: Book) -> None:
-    for name in ("recompute.py", "_ext/claims.py"):
-        shutil.copy(ROOT / "book" / name, book.root / "book" / name)
     claim = "two:\n  what: Two\n  value: {}\n  source: s\n  where: w\n  year: 1\n"
     claim += "  conditions: c\n  recompute: number.number() - 39\n"
     (book.root / "labs" / "number.py").write_text("from labs import number\n")
@@ -246,10 +241,15 @@ def wait_for(process: subprocess.Popen[str], text: str, seconds: float = 60) -> 
 
 
 def test_serving_rebuilds_on_change_and_survives_a_failure(book: Book) -> None:
-    command = [sys.executable, "-u", str(book.root / "book" / "serve.py"), "--port", "0"]
+    command = [sys.executable, "-u", "-m", "bookkit.commands.serve", "--port", "0"]
     environment = {**book.environment, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        command,
+        cwd=book.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
     ) as server:
         try:
             address = re.search(r"http://127\.0\.0\.1:\d+/", wait_for(server, "Serving http"))[0]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-import recompute
-from claims import ClaimError, load
+from bookkit.commands import recompute
+from bookkit.directives.claims import ClaimError, load
 
 ROOT = Path(__file__).resolve().parents[2]
 CLAIMS = ROOT / "book" / "claims.yml"

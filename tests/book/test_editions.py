@@ -21,12 +21,8 @@ import yaml
 from repo2docker.buildpacks import PythonBuildPack
 from sphinx.errors import ConfigError
 
-import branch
-import differences
-import launch
-import links
-import release
-import wheels
+from bookkit.commands import branch, differences, links, release
+from bookkit.editions import launch, wheels
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "_build" / "html"
@@ -260,7 +256,7 @@ class TestLaunch:
         assert build["env"] == {"BOOK_REPOSITORY": "${{ github.repository }}"}
         assert f"--initial-branch {launch.BRANCH}" in text
         assert f'" {launch.BRANCH}\n' in text
-        assert "book/branch.py" in text
+        assert "make branch" in text
 
 
 class TestRelease:

@@ -15,7 +15,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbgrader.api import Gradebook
 
-import notebooks
+from bookkit.editions import notebooks
 
 ROOT = Path(__file__).resolve().parents[2]
 COURSE = ROOT / "_build" / "course"

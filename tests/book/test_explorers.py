@@ -16,6 +16,7 @@ from docutils import nodes
 from docutils.utils import new_document
 from playwright.sync_api import expect
 
+from bookkit.directives import explorers as extension
 from labs.explore import format_value
 from labs.style import PALETTE
 
@@ -28,7 +29,6 @@ ALL = [LATENCY, COST, BATCHES, BARS, ROOF, NAMED]
 
 
 figures = seen.load(SOURCE / "figures.py")
-extension = seen.load(ROOT / "book" / "_ext" / "explorers.py")
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import nbformat
 import pytest
 import record_page
 
-import lab
+from bookkit.commands import lab
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "_build" / "html"
@@ -51,7 +51,7 @@ def opened(tmp_path_factory) -> Iterator[str]:
     home = {name: str(folder / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR")}
     environment = {**os.environ, **home, "PYTHONPATH": str(SOURCE)}
     with (folder / "server.log").open("w") as log:
-        command = [sys.executable, str(ROOT / "book" / "lab.py"), *options]
+        command = [sys.executable, "-m", "bookkit.commands.lab", *options]
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
     try:

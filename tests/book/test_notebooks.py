@@ -50,7 +50,7 @@ def silent_cells(notebook: dict) -> list[str]:
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_cell_that_should_print_has_printed(source: Path) -> None:
     built = (BUILT / source.relative_to(ROOT)).with_suffix(".ipynb")
-    assert built.exists(), "execute the book first: book/build.py --force"
+    assert built.exists(), "execute the book first: make site"
     notebook = json.loads(built.read_text("utf-8"))
     fences = source.read_text("utf-8").count("\n```{code-cell}")
     assert sum(cell["cell_type"] == "code" for cell in notebook["cells"]) == fences

@@ -10,12 +10,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-CONFIG = f"""
-import sys
-sys.path.insert(0, {str(ROOT / "book" / "_ext")!r})
-extensions = [
-    "myst_nb", "sphinxcontrib.bibtex", "record", "claims", "predict", "lesson", "references",
-]
+CONFIG = """
+extensions = ["myst_nb", "sphinxcontrib.bibtex", "bookkit.extension"]
+finishing = []
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 nb_execution_mode = "off"
 bibtex_bibfiles = ["book/references.bib"]

@@ -9,7 +9,7 @@ import record_page as seen
 import yaml
 from playwright.sync_api import Page
 
-import questions
+from bookkit.directives import questions
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "_build" / "html"

@@ -270,7 +270,7 @@ def test_the_markup_is_valid(tmp_path: Path) -> None:
 
 
 class TestThemeMends:
-    """Faults of the theme that ``book/_ext/theme.py`` mends."""
+    """Faults of the theme that ``bookkit/finish/theme.py`` mends."""
 
     @every_page
     def test_thebe_is_left_off(self, name: str) -> None:

@@ -4,12 +4,11 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-import differences
+from bookkit.commands import differences, pythons
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "_build" / "html"
@@ -17,10 +16,6 @@ SECOND = ROOT / "_build" / "sphinx" / "html"
 ENVIRONMENT = ROOT / ".venv-sphinx" / "bin" / "python"
 # JupyterLite is built by the first build only.
 BUTTON = "JupyterLite · "
-
-sys.path.insert(0, str(ROOT / "tests"))
-
-import pythons  # noqa: E402
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -38,7 +38,7 @@ def fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
     names = tracked.stdout.split() or [
         str(path.relative_to(ROOT))
-        for folder in ("book", "labs", "lessons", "exercises")
+        for folder in ("book", "bookkit", "labs", "lessons", "exercises")
         for path in (ROOT / folder).rglob("*")
         if path.is_file()
     ]
@@ -58,7 +58,7 @@ def fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = yaml.safe_load((root / "_config.yml").read_text("utf-8"))
     config["sphinx"]["config"]["jupyterlite"] = False
     (root / "_config.yml").write_text(yaml.safe_dump(config), "utf-8")
-    built = run(root, "book/build.py")
+    built = run(root, "-m", "bookkit.commands.build")
     assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
     return root
 
@@ -100,7 +100,7 @@ def test_the_guides_exercise_passes_with_its_solution_and_fails_without(
 
 
 def test_the_questions_keys_hold(fork: Path) -> None:
-    checked = run(fork, "book/_ext/questions.py")
+    checked = run(fork, "-m", "bookkit.directives.questions")
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
@@ -143,7 +143,7 @@ def test_a_teachers_grades_outlive_a_build(fork: Path) -> None:
     course = fork / "_build" / "course"
     (course / "gradebook.db").write_text("grades")
     (fork / "book" / "index.md").write_text(HOME + "\nMore.\n", "utf-8")
-    assert run(fork, "book/build.py").returncode == 0
+    assert run(fork, "-m", "bookkit.commands.build").returncode == 0
     assert (course / "gradebook.db").read_text() == "grades"
     assert (course / "source" / "little" / "little.ipynb").is_file()
 

@@ -1,0 +1,1 @@
+"""What ``make`` calls, a command a module: ``python -m bookkit.commands.build``."""

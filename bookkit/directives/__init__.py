@@ -1,0 +1,1 @@
+"""What pages may say, a feature a module."""

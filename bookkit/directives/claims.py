@@ -1,0 +1,140 @@
+"""Published figures: ``{claim}`` quotes one of book/claims.yml, ``{claims}`` lists them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from docutils import nodes
+from sphinx.errors import SphinxError
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+
+FILE = "book/claims.yml"
+PAGE = "book/claims"
+GLUED_UNITS = ("", "×", "%")
+
+logger = logging.getLogger(__name__)
+
+
+class ClaimError(SphinxError):
+    """The file of claims is malformed."""
+
+    category = "Claims"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One published figure: its value as printed, and where and under which conditions."""
+
+    what: str
+    value: float | str
+    source: str
+    where: str
+    year: int
+    conditions: str
+    unit: str = ""
+    note: str = ""
+    recompute: str = ""
+    tolerance: float = 0.0
+    line: int = 0
+
+    def __str__(self) -> str:
+        value = self.value if isinstance(self.value, str) else f"{self.value:,}"
+        return value + ("" if self.unit in GLUED_UNITS else "\N{NO-BREAK SPACE}") + self.unit
+
+
+def load(path: Path) -> dict[str, Claim]:
+    """Return the claims of a file by name; an error names the file, the line and the reason."""
+    known = {field.name for field in fields(Claim)} - {"line"}
+    claims: dict[str, Claim] = {}
+    try:
+        root = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ClaimError(f"{path}:{line}: {error.problem}") from None
+    for key, node in root.value:
+        place = f"{path}:{key.start_mark.line + 1}: {key.value}"
+        entry: dict[str, Any] = yaml.safe_load(yaml.serialize(node))
+        if unknown := sorted(set(entry) - known):
+            raise ClaimError(f"{place}: unknown field {unknown[0]}")
+        if key.value in claims:
+            raise ClaimError(f"{place}: defined twice")
+        try:
+            claims[key.value] = Claim(**entry, line=key.start_mark.line + 1)
+        except TypeError as error:
+            raise ClaimError(f"{place}: {error}") from None
+    return claims
+
+
+def claims_of(env: BuildEnvironment) -> dict[str, Claim]:
+    """Return the book's claims, and have the page being read rebuilt when they change."""
+    path = Path(env.srcdir, FILE)
+    env.note_dependency(str(path))
+    return _unchanged(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _unchanged(path: Path, modified: int) -> dict[str, Claim]:
+    """Load the claims once, not once for each figure that a page quotes."""
+    return load(path)
+
+
+class ClaimRole(SphinxRole):
+    """Show a figure, linked to its record."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """Return the link, or warn of a claim that is not on file."""
+        claims = claims_of(self.env)
+        if self.text not in claims:
+            logger.warning(
+                "unknown claim: %s is not in %s", self.text, FILE, location=self.get_location()
+            )
+            return [nodes.literal(text=self.text)], []
+        claim = claims[self.text]
+        link = nodes.reference("", str(claim), internal=True, classes=["claim"])
+        link["claim"] = self.text
+        link["reftitle"] = f"{claim.what}; {claim.where} ({claim.year})"
+        return [link], []
+
+
+class ClaimList(SphinxDirective):
+    """List every claim with its source, conditions and how it is recomputed."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return one record a claim, each with an anchor of its own."""
+        records: list[nodes.Node] = []
+        for name, claim in claims_of(self.env).items():
+            text = (
+                f"**{claim}** {claim.what}. {{cite:t}}`{claim.source}`, {claim.where}.\n\n"
+                f"{claim.conditions}"
+            )
+            if claim.note:
+                text += f"\n\n*Note:* {claim.note}"
+            if claim.recompute:
+                text += f"\n\nRecomputed by every build: `{claim.recompute}`"
+            record = nodes.container(ids=[f"claim-{name}"], classes=["claim-record"])
+            record += self.parse_text_to_nodes(text)
+            records.append(record)
+        return records
+
+
+def link_claims(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Point each quoted claim at its record, relative to the page it is quoted on."""
+    for link in doctree.findall(nodes.reference):
+        if "claim" in link:
+            page = app.builder.get_relative_uri(docname, PAGE)
+            link["refuri"] = f"{page}#claim-{link['claim']}"
+
+
+def setup(app: Sphinx) -> None:
+    """Register the role and the directive."""
+    app.add_role("claim", ClaimRole())
+    app.add_directive("claims", ClaimList)

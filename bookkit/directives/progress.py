@@ -1,0 +1,119 @@
+"""``{progress}``: the lessons in order; ``progress.js`` adds how far the reader is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.util.docutils import SphinxDirective
+
+from bookkit.directives import questions
+from bookkit.directives.lesson import count
+from bookkit.directives.skillcheck import needed
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+    from sphinx.writers.html5 import HTML5Translator
+
+FOLDER = "lessons/"
+
+
+class lessons(nodes.General, nodes.Element):  # noqa: N801
+    """A place whose script needs to know the lessons; ``name`` is its class."""
+
+
+class progress(lessons):  # noqa: N801
+    """A table of the lessons, or one sentence about all."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A lesson as the record knows it."""
+
+    lesson: str
+    title: str
+    href: str
+    total: int
+    needed: int
+    questions: list[str]
+
+
+class Progress(SphinxDirective):
+    """Shows a table, with ``:summary:`` one sentence."""
+
+    option_spec: ClassVar[dict[str, object]] = {"summary": directives.flag}
+
+    def run(self) -> list[nodes.Node]:
+        """Return the place."""
+        return [progress("", name="record-progress", summary="summary" in self.options)]
+
+
+def in_order(env: BuildEnvironment) -> list[str]:
+    """Return the pages of lessons that have questions, as the table of contents orders them."""
+    first, relations = env.config.root_doc, env.collect_relations()
+    found, page = [], first
+    while page:
+        found.append(page)
+        page = relations.get(page, [None, None, None])[2]
+    banks = questions.banks(Path(env.srcdir))
+    return [page for page in found if page.removeprefix(FOLDER) in banks and FOLDER in page]
+
+
+def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Give each place the lessons, and the table its rows."""
+    places = list(doctree.findall(lessons))
+    if not places:
+        return
+    known, banks = [], questions.banks(Path(app.env.srcdir))
+    for page in in_order(app.env):
+        name = page.removeprefix(FOLDER)
+        names = [question.id for question in questions.load(banks[name])]
+        href = app.builder.get_relative_uri(docname, page)
+        title = app.env.titles[page].astext()
+        known.append((page, Lesson(name, title, href, len(names), needed(len(names)), names)))
+    data = json.dumps([asdict(lesson) for _, lesson in known], ensure_ascii=False)
+    for place in places:
+        place["data"] = data.replace("<", "\\u003c")
+        if isinstance(place, progress) and not place["summary"]:
+            place += table(app.env, known)
+
+
+def table(env: BuildEnvironment, known: list[tuple[str, Lesson]]) -> nodes.table:
+    """Return the rows that need no record: what each lesson holds."""
+    columns = ("Lesson", "Minutes", "Sections", "Questions")
+    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in columns), cols=len(columns))
+    group += nodes.thead("", row([nodes.Text(column) for column in columns]))
+    body = nodes.tbody()
+    for page, lesson in known:
+        minutes, sections, *_ = count(env.get_doctree(page))
+        link = nodes.reference("", lesson.title, refuri=lesson.href, internal=True)
+        numbers = [nodes.Text(str(n)) for n in (minutes, sections, lesson.total)]
+        body += row([link, *numbers])
+    group += body
+    return nodes.table("", group, classes=["lessons-table"])
+
+
+def row(cells: list[nodes.Node]) -> nodes.row:
+    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", cell)) for cell in cells))
+
+
+def visit(self: HTML5Translator, node: nodes.Element) -> None:
+    data = {"data-summary": "true"} if node.get("summary") else {}
+    self.body.append(self.starttag(node, "div", CLASS=node["name"], **data))
+    self.body.append(f'<script type="application/json">{node["data"]}</script>\n')
+
+
+def depart(self: HTML5Translator, node: nodes.Element) -> None:
+    self.body.append("</div>\n")
+
+
+def setup(app: Sphinx) -> None:
+    """Register the directive."""
+    app.add_node(lessons, html=(visit, depart))
+    app.add_node(progress, html=(visit, depart))
+    app.add_directive("progress", Progress)

@@ -1,0 +1,232 @@
+"""Notebooks made of lessons and exercise sheets, which any Jupyter reads.
+
+A lesson's has its cells, those included that the page hides because they only quote numbers, and
+no outputs. Of a sheet there are two: the learner's with the site, the instructor's as a course. The
+instructor's notebook holds the solutions between nbgrader's marks and says what each check is
+worth, a point a star; ``nbgrader generate_assignment`` makes the learner's of it, and so does
+`learners` here. It lies where nbgrader looks for it: ``_build/course/source/NAME/NAME.ipynb``.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+from docutils import nodes
+from myst_nb.core.read import read_myst_markdown_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from bookkit.editions import launch, lite, wheels
+from bookkit.editions.markdown import Markdown, elsewhere
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+    from sphinx.application import Sphinx
+
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+STUB = "# Replace the dots, or work in lines below and assign it there."
+SOLVED = re.compile(rf"{BEGIN}\n.*?{END}", re.DOTALL)
+KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+NO_SITE = """\
+# Where labs is missing, this says what to install; where it is there, it does nothing.
+try:
+    from labs import queueing
+except ImportError:
+    raise SystemExit("Install the wheel from the site: pip install wheels/{wheel}") from None\
+"""
+CONFIG = f'''"""nbgrader's settings for this course: what stands where a solution was."""
+
+c = get_config()  # noqa: F821
+c.ClearSolutions.code_stub = {{"python": "{STUB}"}}
+'''
+
+
+def instructors(doctree: nodes.document, name: str, markdown: Markdown) -> NotebookNode:
+    """Return a sheet as a notebook with its solutions and nbgrader's marks.
+
+    Raises
+    ------
+    ValueError
+        If a solution is not followed by the check of what it assigns, or a check stands alone.
+    """
+    cells: list[NotebookNode] = []
+    prose: list[str] = []
+    answer: NotebookNode | None = None
+    number, stars = "", 0
+
+    def tell() -> None:
+        if prose:
+            cells.append(new_markdown_cell("\n\n".join(prose), id=f"{name}-{len(cells)}"))
+            prose.clear()
+
+    for level, node in _flat(doctree):
+        if isinstance(node, nodes.title) and (found := re.match(r"(\d+) (★+) ", node.astext())):
+            number, stars = found[1], len(found[2])
+        if node.get("nb_element") != "cell_code":
+            prose.extend(filter(None, [markdown.block(node, level)]))
+            continue
+        tell()
+        source = next(node.findall(nodes.literal_block)).astext()
+        cell = new_code_cell(source, id=f"{name}-{len(cells)}")
+        cells.append(cell)
+        if "tag_solution" in node["classes"]:
+            if answer is not None:
+                raise ValueError(f"{name}: exercise {number} has two solutions")
+            answer = cell
+            cell.metadata["nbgrader"] = _marks(f"{name}-{number}-answer", solution=True)
+        if "tag_check" in node["classes"]:
+            if answer is None:
+                raise ValueError(f"{name}: the check of exercise {number} follows no solution")
+            given = f"{_checked(source)} = ...\n"
+            answer.source = f"{given}{BEGIN}\n{answer.source}\n{END}"
+            cell.metadata["nbgrader"] = _marks(f"{name}-{number}-check", points=stars)
+            answer = None
+    tell()
+    return new_notebook(cells=cells, metadata=KERNEL)
+
+
+def learners(notebook: NotebookNode) -> NotebookNode:
+    """Return an instructor's notebook without its solutions."""
+    copy = nbformat.from_dict(notebook)
+    for cell in copy.cells:
+        cell.source = SOLVED.sub(STUB, cell.source)
+    return copy
+
+
+def lessons(doctree: nodes.document, source: NotebookNode, name: str, markdown: Markdown) -> Any:
+    """Return a lesson as a notebook: its prose as the page has it, its cells as the source does.
+
+    Parameters
+    ----------
+    doctree : nodes.document
+        The page, resolved; cells that it hides have left it.
+    source : NotebookNode
+        The lesson as it was written, with every cell.
+    """
+    waiting = [cell for cell in source.cells if cell.cell_type == "code"]
+    cells: list[NotebookNode] = []
+    prose: list[str] = []
+
+    def tell() -> None:
+        if prose:
+            cells.append(new_markdown_cell("\n\n".join(prose)))
+            prose.clear()
+
+    def run_up_to(shown: str | None) -> None:
+        while waiting:
+            cell = waiting.pop(0)
+            tags = cell.metadata.get("tags", [])
+            hidden = {"remove-cell", "hide-input", "remove-input"} & set(tags)
+            about = {"jupyter": {"source_hidden": True}} if hidden else {}
+            cells.append(new_code_cell(cell.source, metadata=about))
+            if cell.source.strip() == shown:
+                return
+
+    for level, node in _flat(doctree):
+        if node.get("nb_element") != "cell_code":
+            prose.extend(filter(None, [markdown.block(node, level)]))
+            continue
+        tell()
+        run_up_to(next(node.findall(nodes.literal_block)).astext().strip())
+        prose.extend(markdown.block(figure, level) for figure in node.findall(nodes.figure))
+    tell()
+    run_up_to(None)
+    for n, cell in enumerate(cells):
+        cell.id = f"{name}-{n}"
+    return new_notebook(cells=cells, metadata=KERNEL)
+
+
+def write(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Write the notebooks of a lesson or a sheet, and link the learner's from its page."""
+    folder, _, name = docname.rpartition("/")
+    if folder not in ("lessons", "exercises") or app.builder.format != "html":
+        return
+    page = app.builder.get_target_uri(docname)
+    markdown = Markdown(elsewhere(app.config.html_baseurl, page), numbers(app, docname))
+    site = Path(app.outdir)
+    first = installation(app.config.html_baseurl, name)
+    if folder == "lessons":
+        path = Path(app.env.doc2path(docname))
+        source = read_myst_markdown_notebook(path.read_text("utf-8"), path=path)
+        notebook = lessons(doctree, source, name, markdown)
+        notebook.cells.insert(0, first)
+    else:
+        course = site.parent / "course"
+        whole = instructors(doctree, name, markdown)
+        whole.cells.insert(0, first)
+        _save(course / "source" / name / f"{name}.ipynb", whole)
+        (course / "nbgrader_config.py").write_text(CONFIG, "utf-8")
+        notebook = learners(whole)
+    path = PurePosixPath(folder, f"{name}.ipynb")
+    _save(site / "notebooks" / path, notebook)
+    links = launch.places(app.config.repository, str(path)) if app.config.repository else {}
+    if app.config.jupyterlite:
+        links = {"JupyterLite": f"../{lite.FOLDER}/lab/index.html?path={path}", **links}
+    _offer(doctree, {**links, "Download": f"../notebooks/{path}"})
+
+
+def numbers(app: Sphinx, docname: str) -> dict[str, str]:
+    """Return the numbers of a page's equations and figures by their identifiers."""
+    kinds = app.env.toc_fignumbers.get(docname, {})
+    return {
+        name: ".".join(map(str, number))
+        for kind in ("displaymath", "figure")
+        for name, number in kinds.get(kind, {}).items()
+    }
+
+
+def installation(site: str, name: str) -> NotebookNode:
+    """Return the cell that installs ``labs`` where it is missing, and does nothing where it is."""
+    address = f"{site}{wheels.FOLDER}/{wheels.name()}"
+    return new_code_cell(
+        wheels.INSTALL.format(f"{wheels.NEEDED} @ {address}")
+        if site
+        else NO_SITE.format(wheel=wheels.name()),
+        id=f"{name}-install",
+        metadata={"jupyter": {"source_hidden": True}},
+    )
+
+
+def _offer(doctree: nodes.document, links: dict[str, str]) -> None:
+    """Say under the title where the notebook opens."""
+    title = next(doctree.findall(nodes.title))
+    said = nodes.paragraph("", "This page as a notebook: ", classes=["page-notebook"])
+    for n, (place, link) in enumerate(links.items()):
+        said += [nodes.Text(" · ")] if n else []
+        said += nodes.reference("", place, refuri=link)
+    said += nodes.Text(f" · Version {wheels.version()}")
+    title.parent.insert(1, said)
+
+
+def _flat(doctree: nodes.Element, level: int = 1) -> list[tuple[int, nodes.Element]]:
+    """Return the blocks of all sections in their order, each with the level of its headings."""
+    found: list[tuple[int, nodes.Element]] = []
+    for child in doctree.children:
+        if isinstance(child, nodes.section):
+            found += _flat(child, level + 1)
+        else:
+            found.append((level, child))
+    return found
+
+
+def _checked(source: str) -> str:
+    """Return the variable that a check reads: the first argument of the first call in it."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Name):
+            return node.args[0].id
+    raise ValueError(f"a check takes the answer's variable first: {source!r}")
+
+
+def _marks(grade_id: str, *, solution: bool = False, points: int | None = None) -> dict[str, Any]:
+    marks = {"schema_version": 3, "grade_id": grade_id, "task": False, "solution": solution}
+    graded = points is not None
+    return marks | {"grade": graded, "locked": graded} | ({"points": points} if graded else {})
+
+
+def _save(path: Path, notebook: NotebookNode) -> None:
+    nbformat.validate(notebook)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)

@@ -1,0 +1,71 @@
+"""What is done to the site once every page is written: the steps, in their order, in one pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bookkit.directives import explorers
+from bookkit.editions import lite, wheels
+from bookkit.finish import policy, redirect, styles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sphinx.application import Sphinx
+
+
+class Site:
+    """A built site: each of its pages is read once, changed by the steps, and written once.
+
+    Attributes
+    ----------
+    app : Sphinx
+        What built it.
+    out : Path
+        Its folder.
+    pages : dict of Path to str
+        The HTML of every page.
+    """
+
+    def __init__(self, app: Sphinx) -> None:
+        self.app, self.out = app, Path(app.outdir)
+        self.pages = {path: path.read_text("utf-8") for path in self.out.rglob("*.html")}
+        self._written = dict(self.pages)
+
+    def write(self) -> None:
+        """Write the pages that a step has changed."""
+        for path, page in self.pages.items():
+            if self._written.get(path) != page:
+                path.write_text(page, "utf-8")
+        self._written = dict(self.pages)
+
+
+# The name of each step, for a book that wants fewer of them (``finishing`` in its settings).
+STEPS: dict[str, Callable[[Site], None]] = {
+    "explorers": explorers.write_assets,
+    "redirect": redirect.add,
+    "styles": styles.bundle,
+    "icons": styles.trim_icons,
+    # What allows the scripts of the pages comes after all that changes them.
+    "policy": policy.add,
+    "write": Site.write,
+    "wheel": wheels.ship,
+    # Its own pages are none of the book's.
+    "jupyterlite": lite.add,
+}
+
+
+def finish(app: Sphinx, error: Exception | None) -> None:
+    """Take the steps, unless the build has failed or makes no pages."""
+    if error or app.builder.format != "html":
+        return
+    site = Site(app)
+    for name, step in STEPS.items():
+        if name in (*app.config.finishing, "write"):
+            step(site)
+
+
+def setup(app: Sphinx) -> None:
+    """Register the setting."""
+    app.add_config_value("finishing", list(STEPS), "html", list)

@@ -1,0 +1,114 @@
+"""Mend what sphinx-book-theme and pydata-sphinx-theme get wrong.
+
+Each mend is one entry below; ``tests/book/test_site.py`` looks for its effect on built pages.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from docutils import nodes
+from sphinx.jinja2glue import BuiltinTemplateLoader
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+MENDS = [
+    # The icons are a web font already; this is the same set again as half a megabyte of script.
+    (re.compile(r"<script defer src=\"[^\"]*/fontawesome\.js[^\"]*\"></script>"), ""),
+    # The theme declares the viewport that Sphinx has declared.
+    (
+        re.compile(r"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\" ?/>"),
+        "",
+    ),
+    (re.compile(r"<meta name=\"docsearch:version\" content=\"\" ?/>"), ""),
+    # A label that differs from the text on the button hides that text from voice control.
+    (re.compile(r"(<button class=\"btn search-button-field[^>]*?) aria-label=\"[^\"]*\""), r"\1"),
+    (re.compile(r"(<button class=\"btn search-button-field[^>]*?) title=\"[^\"]*\""), r"\1"),
+    # Names of buttons, which the theme leaves to a script.
+    (
+        re.compile(r"(<button class=\"sidebar-toggle [^>]*?title=\"([^\"]*)\")"),
+        r'\1 aria-label="\2"',
+    ),
+    # A name that hides the text of a folded cell.
+    (re.compile(r"<summary aria-label=\"Toggle hidden content\">"), "<summary>"),
+    # Paragraphs are not allowed in the summary of a folded cell.
+    (
+        re.compile(r"<p class=\"(collapsed|expanded) admonition-title\">(.*?)</p>"),
+        r'<span class="\1 admonition-title">\2</span>',
+    ),
+    # The logo and the search field lie outside every landmark.
+    (
+        re.compile(r"<div id=\"pst-primary-sidebar\""),
+        '<div id="pst-primary-sidebar" role="region" aria-label="Book"',
+    ),
+    # A name of the page that nothing here reads, in a script that differs from page to page.
+    (re.compile(r"<script>DOCUMENTATION_OPTIONS\.pagename = '[^']*';</script>"), ""),
+    # Where a browser keeps nothing, asking it to fails.
+    (
+        re.compile(r"localStorage\.getItem\((\"\w+\")\)"),
+        r"(() => { try { return localStorage.getItem(\1); } catch { return null; } })()",
+    ),
+    # Sphinx puts the list of what a function returns into a paragraph.
+    (re.compile(r"<p>(<ul class=\"simple\">.*?</ul>)\s*</p>", re.DOTALL), r"\1"),
+    # A list whose children are not list items, which have a role that is withdrawn.
+    (re.compile(r"<div role=\"list\" class=\"citation-list\">"), '<div class="citation-list">'),
+    (re.compile(r" role=\"doc-biblioentry\""), ""),
+]
+
+# Only the search page searches, and it too can be drawn first.
+SEARCH = re.compile(
+    r"<script (src=\"[^\"]*(?:searchtools|language_data|searchindex)\.js[^\"]*\"></script>)"
+)
+
+
+class MendingLoader(BuiltinTemplateLoader):
+    """Sphinx's own template bridge, whose pages are mended as they are written."""
+
+    def render(self, template: str, context: dict[str, Any]) -> str:
+        page = super().render(template, context)
+        for pattern, replacement in MENDS:
+            page = pattern.sub(replacement, page)
+        return SEARCH.sub(r"<script defer \1" if template == "search.html" else "", page)
+
+
+def defer_scripts(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object
+) -> None:
+    """Let the page be drawn before scripts run, but for the options that inline scripts need."""
+    for script in context["script_files"]:
+        attributes = getattr(script, "attributes", {})
+        inline = "body" in attributes or "documentation_options" in str(script.filename)
+        if not inline and not attributes.keys() & {"defer", "async", "type"}:
+            attributes["defer"] = "defer"
+
+
+def describe(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Give a page that describes itself nowhere its first paragraph as its description."""
+    if 'name="description"' in context.get("metatags", ""):
+        return
+    first = doctree.next_node(nodes.paragraph) if doctree else None
+    text = (
+        " ".join(first.astext().split())
+        if first
+        else f"{context.get('title', pagename.capitalize())}: {app.config.html_title}"
+    )
+    short = textwrap.shorten(text, 160, placeholder="…")
+    context["metatags"] = (
+        f'{context.get("metatags", "")}\n<meta name="description" content="{html.escape(short)}" />'
+    )
+
+
+def use_mending_loader(app: Sphinx, config: Any) -> None:
+    config.template_bridge = f"{__name__}.{MendingLoader.__name__}"
+
+
+def setup(app: Sphinx) -> None:
+    """Register a setting."""
+    # Jupyter Book sets this whether or not the extension that reads it is loaded.
+    app.add_config_value("comments_config", {}, "html")
