@@ -18,6 +18,8 @@ function halfEven(rounded, more, kept) {
 
 /** @param {number} value @param {number} places */
 export function toFixed(value, places) {
+  // A percentage of the largest numbers.
+  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
   // From here up every number is whole, and JavaScript writes it with an exponent.
   if (Math.abs(value) >= 1e21) return BigInt(value) + (places ? `.${"0".repeat(places)}` : "");
   return halfEven(value.toFixed(places), value.toFixed(100), places);
