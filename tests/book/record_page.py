@@ -118,7 +118,7 @@ BANK = """\
   explain: Twice {x} ms is {answer} ms, as anyone can count.
 - id: order
   kind: order
-  ask: In order of size.
+  ask: In order of size, as in the [next lesson](../lessons/second.md).
   items: [small, middle, large]
   explain: Sizes are ordered by what they are.
 """

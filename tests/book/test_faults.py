@@ -545,9 +545,10 @@ class TestPolicy:
               script.textContent = "window.ran = 1";
               document.body.append(script);
               document.body.insertAdjacentHTML("beforeend", "<img src=x onerror='window.ran = 1'>");
+              const image = document.body.lastElementChild;
+              return new Promise((done) => image.addEventListener("error", () => done()));
             }"""
         )
-        lesson.wait_for_timeout(200)
         assert lesson.evaluate("window.ran") is None
         assert any("Content Security Policy" in error for error in lesson.visit.errors)
 

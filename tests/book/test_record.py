@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import record_page as seen
+import theme_page
 from playwright.sync_api import Page, expect
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -367,6 +368,15 @@ class TestPractice:
         expect(lesson.get_by_text("Done: 4 of 4 right.")).to_be_visible()
         assert lesson.visit.errors == []
 
+    def test_links_in_a_question_lead_where_they_lead_on_its_page(self, lesson: Page) -> None:
+        visited(lesson, "book/practice.html")
+        lesson.get_by_role("button", name="Practise First lesson").click()
+        while not seen.question(lesson, "order").is_visible():
+            seen.solve(lesson.locator(".practice-stage .question"), variant=0)
+            lesson.get_by_role("button", name="Next question").click()
+        lesson.get_by_role("link", name="next lesson").click()
+        expect(lesson.locator("h1")).to_contain_text("Second lesson")
+
     def test_a_number_that_comes_back_has_changed(self, lesson: Page) -> None:
         seen.solve(seen.question(lesson, "number"))
         later(lesson, 90)
@@ -575,7 +585,7 @@ def test_axe_finds_nothing_before_or_after_answers(
     )
 
     def faults() -> list:
-        page.wait_for_timeout(400)
+        theme_page.reachable(page)
         page.evaluate(AXE.read_text("utf-8"))
         found = page.evaluate("async () => (await axe.run('main')).violations")
         return [(rule["id"], node["target"]) for rule in found for node in rule["nodes"]]
