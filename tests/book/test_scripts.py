@@ -50,6 +50,11 @@ def test_modules_do_nothing_when_they_are_imported() -> None:
     assert node(load, *map(str, PURE)) == ""
 
 
+def test_the_widgets_script_is_a_module_that_renders() -> None:
+    tell = "const it = await import(process.argv[1]); console.log(typeof it.default.render)"
+    assert node(tell, str(ROOT / "labs" / "explorer.js")) == "function\n"
+
+
 def numbers() -> list[float]:
     """Ties, edges, single and double precision of every size, and whole numbers beyond 1e21."""
     draw = random.Random(20261127)
