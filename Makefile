@@ -27,9 +27,10 @@ site: .venv/tests .venv/wheels node_modules/.package-lock.json chromium
 test: .venv/tests .venv/wheels node_modules/.package-lock.json chromium
 	@$(COMMAND).check test
 
-# labs on every Python of this machine, and with the oldest packages.
+# labs on every Python of this machine, and with the oldest packages; or on those named.
+LANES ?=
 pythons: .venv/tests
-	@$(COMMAND).compatibility
+	@$(COMMAND).compatibility $(LANES)
 
 # The numbers that pages quote, written anew beside the pages.
 numbers: .venv/book .venv/wheels

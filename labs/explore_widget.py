@@ -163,12 +163,13 @@ def _widget_class() -> Any:
     import anywidget
     import traitlets
 
-    # The script is made from those in the folder ``explorer``: a widget has one.
-    script, style = (resources.files("labs").joinpath(f"explorer.{kind}") for kind in ("js", "css"))
+    looks = resources.files("labs").joinpath("explorer")
+    # Made from the others: a widget has one.
+    script = looks.joinpath("made", "widget.js")
 
     class ExplorerWidget(anywidget.AnyWidget):
         _esm = script.read_text(encoding="utf-8")
-        _css = style.read_text(encoding="utf-8")
+        _css = looks.joinpath("style.css").read_text(encoding="utf-8")
         spec = traitlets.Dict().tag(sync=True)
         data = traitlets.Bytes().tag(sync=True)
 

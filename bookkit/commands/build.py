@@ -2,10 +2,10 @@
 
 The exercises become a course for nbgrader beside it, in ``_build/course``.
 
-Without ``--force`` notebooks whose code has not changed come from a cache that is keyed by
-``labs``, the lock and the Python version, and a book that has not changed is left alone.
-With it everything is executed anew. Either way every warning is an error, and a site
-replaces the one before it only when its build succeeded.
+Without ``--force`` the results of cells come from a cache where neither they nor anything they
+depend on has changed, and a book that has not changed is left alone. With it everything is executed
+anew. Either way every warning is an error, and a site replaces the one before it only when its
+build succeeded. With ``--numbers`` the numbers of every page are written anew beside it.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import yaml
 
-from bookkit import ROOT
+from bookkit import ROOT, numbers
 
 BUILD = ROOT / "_build"
 SITE = BUILD / "html"
@@ -42,7 +42,8 @@ SOURCES = (
     "exercises",
     "labs",
 )
-RESULTS = ("labs", "pyproject.toml", "requirements.lock")
+# Variables that a build reads, and that make another site of the same sources.
+SETTINGS = ("BOOK_REPOSITORY", numbers.WRITE)
 PAGES = (".md", ".ipynb")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 NOISE = re.compile(r".*((Md|Nb)ParserConfig\(|Kernel is running over TCP)")
@@ -67,9 +68,10 @@ def digest(path: Path) -> str:
 
 
 def snapshot() -> dict[str, str]:
-    """The checksum of every source, and what executes it."""
+    """The checksum of every source, the settings, and what executes it."""
     sources = {str(path.relative_to(ROOT)): digest(path) for path in files(SOURCES)}
-    return {**sources, "python": sys.version}
+    settings = {name: os.environ.get(name, "") for name in SETTINGS}
+    return {**sources, **settings, "python": sys.version}
 
 
 def listing() -> dict[str, int]:
@@ -89,25 +91,10 @@ def read_state() -> dict[str, dict]:
         return {}
 
 
-def cache_folder(sources: dict[str, str]) -> Path:
-    """Where results of this code, these packages and this Python are kept."""
-    matter = {
-        name: value
-        for name, value in sources.items()
-        if name == "python" or name.split("/")[0] in RESULTS
-    }
-    key = hashlib.sha256(json.dumps(matter, sort_keys=True).encode()).hexdigest()[:16]
-    return BUILD / "cache" / key
-
-
-def cached_config(sources: dict[str, str]) -> Path:
-    """``_config.yml`` with execution through the cache; results of other code are dropped."""
-    cache = cache_folder(sources)
-    for other in BUILD.glob("cache/*"):
-        if other != cache:
-            shutil.rmtree(other)
-    cache.mkdir(parents=True, exist_ok=True)
+def cached_config() -> Path:
+    """``_config.yml`` with execution through the cache."""
     config = yaml.safe_load((ROOT / "_config.yml").read_text())
+    cache = BUILD / "cache"
     config.setdefault("execute", {}).update(execute_notebooks="cache", cache=str(cache))
     sphinx = config.get("sphinx", {})
     for name, folder in sphinx.get("local_extensions", {}).items():
@@ -210,7 +197,7 @@ def build(force: bool) -> int:
     for made in ("html", "course"):
         shutil.rmtree(STAGED / made, ignore_errors=True)
     forget_changed_pages(state.get("sources", {}), sources)
-    config = ROOT / "_config.yml" if force else cached_config(sources)
+    config = ROOT / "_config.yml" if force else cached_config()
     status = recompute_claims() or run_jupyter_book(config)
     if status:
         print("The book was not built.", file=sys.stderr)
@@ -223,7 +210,11 @@ def build(force: bool) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--force", action="store_true", help="execute everything anew")
-    status = build(parser.parse_args().force)
+    parser.add_argument("--numbers", action="store_true", help="write the numbers of pages anew")
+    asked = parser.parse_args()
+    if asked.numbers:
+        os.environ[numbers.WRITE] = "write"
+    status = build(asked.force)
     if not status:
         print(f"The site is at {os.path.relpath(SITE / 'index.html')}")
     return status

@@ -16,7 +16,7 @@ HOLDS = " Holds TinyBase and ts-fsrs, both under the MIT licence: see vendor/."
 # Each bundle with its entry, its form and what else its first line says.
 BUNDLES = {
     "book/_static/book.js": ("book/_static/page/book.js", "iife", HOLDS),
-    "labs/explorer.js": ("labs/explorer/page.js", "esm", ""),
+    "labs/explorer/made/widget.js": ("labs/explorer/page.js", "esm", ""),
 }
 
 

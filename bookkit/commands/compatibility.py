@@ -1,8 +1,10 @@
-"""Test ``labs`` on every Python that is to be had, and on the oldest packages that it declares.
+"""Test ``labs`` on other Pythons, and on the oldest packages that it declares.
 
-``make test`` runs this after the tests on its own Python. Each environment has the wheel, so that
-what is tested is what somebody installs. The oldest packages (``tests/labs/oldest.lock``) go with
-the oldest Python, for which all of them have wheels; the newest go with every other.
+Without arguments, on every Python of this machine (``make pythons``); with versions (``3.12``,
+``oldest``), on those alone; with ``--one``, as ``make test`` does, on the newest other Python there
+is, or it says that there is none. Each environment has the wheel, so that what is tested is what
+somebody installs. The oldest packages (``tests/labs/oldest.lock``) go with the oldest Python, for
+which all of them have wheels; the newest go with every other.
 """
 
 import os
@@ -13,6 +15,7 @@ from pathlib import Path
 
 from bookkit import ROOT
 from bookkit.commands import pythons
+from bookkit.commands.install import handed
 from bookkit.editions import wheels
 
 FOLDER = ROOT / "_build" / "compatibility"
@@ -31,11 +34,11 @@ def environment(python: Path, name: str, locks: tuple[str, ...], wheel: Path) ->
     install = [*UV, "pip", "install", "--python", made]
     needed = [part for lock in locks for part in ("-r", lock)]
     for command in (
-        [*UV, "venv", "--clear", "--no-python-downloads", "--python", python, place],
+        [*UV, "venv", "--clear", "--python", python, place],
         [*install, "--require-hashes", *needed],
         [*install, "--no-deps", wheel],
     ):
-        subprocess.run(command, cwd=ROOT, check=True)
+        subprocess.run(command, cwd=ROOT, env=handed(Path(sys.executable)), check=True)
     return made
 
 
@@ -49,18 +52,30 @@ def test(python: Path) -> int:
     return subprocess.run(command, cwd=ROOT, env=environment).returncode
 
 
-def main() -> int:
-    wheel = wheels.make(FOLDER)
+def lanes(asked: list[str]) -> dict[str, tuple[Path, tuple[str, ...]]]:
+    """Return a Python and locks for each environment that is asked for."""
     known = pythons.found()
-    lanes = {"oldest": (known[min(known)], OLDEST)}
+    every = {"oldest": (known[min(known)], OLDEST)}
     others = [version for version in known if version != sys.version_info[:2]]
-    lanes |= {".".join(map(str, version)): (known[version], NEWEST) for version in others}
-    failed = []
-    for name, (python, locks) in lanes.items():
+    every |= {".".join(map(str, version)): (known[version], NEWEST) for version in others}
+    if asked == ["--one"]:
+        return dict(list(every.items())[1:][-1:])
+    if missing := set(asked) - set(every):
+        raise SystemExit(f"not on this machine: {', '.join(sorted(missing))}")
+    return {name: lane for name, lane in every.items() if not asked or name in asked}
+
+
+def main() -> int:
+    chosen = lanes(sys.argv[1:])
+    if not chosen:
+        print("not tested: labs on another Python, of which this machine has none (make pythons)")
+        return 0
+    wheel, failed = wheels.make(FOLDER), []
+    for name, (python, locks) in chosen.items():
         if test(environment(python, name, locks, wheel)):
             failed.append(name)
         shutil.rmtree(FOLDER / name)
-    print(f"{len(lanes)} environments, failed: {', '.join(failed) or 'none'}")
+    print(f"{', '.join(chosen)}: {'failed: ' + ', '.join(failed) if failed else 'passed'}")
     return int(bool(failed))
 
 

@@ -6,9 +6,6 @@ network, and the notes of this version from ``CHANGELOG.md``.
 
 import re
 import shutil
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
 from bookkit import ROOT
@@ -16,21 +13,11 @@ from bookkit.editions import wheels
 
 SITE = ROOT / "_build" / "html"
 RELEASE = ROOT / "_build" / "release"
-BUILD = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
-
-
-def sources(folder: Path) -> Path:
-    """Build the archive of sources from a copy, so that the repository stays as it is."""
-    with tempfile.TemporaryDirectory() as copy:
-        wheels.copy(Path(copy))
-        command = [sys.executable, "-W", "ignore", "-c", BUILD, str(folder.resolve())]
-        subprocess.run(command, cwd=copy, check=True, capture_output=True)
-    return folder / f"labs-{wheels.version()}.tar.gz"
 
 
 def offline(site: Path, folder: Path) -> Path:
     """Pack the site."""
-    name = folder / f"serving-by-the-numbers-{wheels.version()}-offline"
+    name = folder / f"serving-by-the-numbers-{wheels.base()}-offline"
     return Path(shutil.make_archive(str(name), "zip", site))
 
 
@@ -50,9 +37,9 @@ def main() -> None:
     shutil.rmtree(RELEASE, ignore_errors=True)
     RELEASE.mkdir(parents=True)
     changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
-    (RELEASE / "NOTES.md").write_text(notes(changelog, wheels.version()), "utf-8")
+    (RELEASE / "NOTES.md").write_text(notes(changelog, wheels.base()), "utf-8")
     wheels.make(RELEASE)
-    sources(RELEASE)
+    wheels.make(RELEASE, "sdist")
     offline(SITE, RELEASE)
     print(*(path.relative_to(ROOT) for path in sorted(RELEASE.iterdir())), sep="\n")
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import yaml
 from docutils import nodes
 from sphinx.errors import SphinxError
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+from bookkit import records
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -52,26 +53,28 @@ class Claim:
 
 
 def load(path: Path) -> dict[str, Claim]:
-    """Return the claims of a file by name; an error names the file, the line and the reason."""
-    known = {field.name for field in fields(Claim)} - {"line"}
-    claims: dict[str, Claim] = {}
+    """Return the claims of a file by name.
+
+    Raises
+    ------
+    ClaimError
+        If it is malformed: a line a problem, with file, line and the valid keys.
+    """
     try:
-        root = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ClaimError(f"{path}:{line}: {error.problem}") from None
-    for key, node in root.value:
-        place = f"{path}:{key.start_mark.line + 1}: {key.value}"
-        entry: dict[str, Any] = yaml.safe_load(yaml.serialize(node))
-        if unknown := sorted(set(entry) - known):
-            raise ClaimError(f"{place}: unknown field {unknown[0]}")
-        if key.value in claims:
-            raise ClaimError(f"{place}: defined twice")
-        try:
-            claims[key.value] = Claim(**entry, line=key.start_mark.line + 1)
-        except TypeError as error:
-            raise ClaimError(f"{place}: {error}") from None
-    return claims
+        root = records.compose(path)
+    except records.RecordError as error:
+        raise ClaimError(str(error)) from None
+    entries = root.value if root else []
+    wrong, names = [], [key.value for key, _ in entries]
+    for key, node in entries:
+        wrong += records.problems(path, key.value, node, Claim, given=("line",))
+        if names.count(key.value) > 1:
+            wrong.append(f"{path}:{records.line(key)}: {key.value}: defined twice")
+    if wrong:
+        raise ClaimError("\n".join(wrong))
+    return {
+        key.value: Claim(**records.value(node), line=records.line(key)) for key, node in entries
+    }
 
 
 def claims_of(env: BuildEnvironment) -> dict[str, Claim]:

@@ -64,11 +64,10 @@ def count(doctree: nodes.document) -> tuple[int, int, int, int]:
 
 
 def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Write the facts into the head of the page."""
+    """Write the facts into the head of the page: those of the page as it was read, as elsewhere."""
     for facts in doctree.findall(lesson_facts):
-        counted = dict(
-            zip(("minute", "section", "explorer", "question"), count(doctree), strict=True)
-        )
+        found = count(app.env.get_doctree(docname))
+        counted = dict(zip(("minute", "section", "explorer", "question"), found, strict=True))
         parts = [f"{n} {name}{'s' if n > 1 else ''}" for name, n in counted.items() if n]
         facts += nodes.Text(" · ".join(parts))
 

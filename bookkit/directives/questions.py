@@ -21,11 +21,12 @@ from typing import Any
 import numpy as np
 import yaml
 
-from bookkit import ROOT
+from bookkit import ROOT, records
 
 FOLDER = "book/questions"
 MODULES = {path.stem for path in (ROOT / "labs").glob("[a-z]*.py")}
 FEWEST, MOST = 8, 12
+FEWEST_WORDS = 5
 PLACE = re.compile(r"\{(?P<name>[a-z_]\w*)(?::(?P<format>[^{}]*))?\}")
 
 
@@ -107,12 +108,23 @@ def load(path: Path) -> list[Question]:
         If one is malformed.
     """
     try:
-        entries = yaml.safe_load(path.read_text("utf-8"))
-    except yaml.YAMLError as error:
-        raise QuestionError(f"{path}: {error}") from None
-    questions = [_question(path, entry) for entry in entries]
-    for question in questions:
-        _demand(path, question, questions)
+        root = records.compose(path)
+    except records.RecordError as error:
+        raise QuestionError(str(error)) from None
+    nodes = root.value if root else []
+    parts = {"options": Option, "slips": Slip}
+    wrong: list[str] = []
+    for node in nodes:
+        name = _id(node)
+        wrong += records.problems(path, name, node, Question, given=("lesson",), parts=parts)
+    if wrong:
+        raise QuestionError("\n".join(wrong))
+    questions = [_question(path.stem, records.value(node)) for node in nodes]
+    for node, question in zip(nodes, questions, strict=True):
+        place = f"{path}:{records.line(node)}: {question.id}"
+        wrong += [f"{place}: {problem}" for problem in _lacks(question, questions)]
+    if wrong:
+        raise QuestionError("\n".join(wrong))
     return questions
 
 
@@ -165,24 +177,25 @@ def shown(question: Question, variant: Variant, place: re.Match[str]) -> str | N
     return f"{variant.values[name]:{style or ',.6g'}}" if name in variant.values else None
 
 
-def _question(path: Path, entry: dict[str, Any]) -> Question:
-    name = entry.get("id", "?") if isinstance(entry, dict) else entry
-    try:
-        parts = {
-            "options": tuple(Option(**option) for option in entry.pop("options", ())),
-            "slips": tuple(
-                Slip(str(slip.pop("answer")), **slip) for slip in entry.pop("slips", ())
-            ),
-            "items": tuple(entry.pop("items", ())),
-            "check": tuple(map(str, entry.pop("check", ()))),
-            "answer": str(entry.pop("answer", "")),
-        }
-        return Question(lesson=path.stem, **parts, **entry)
-    except (AttributeError, KeyError, TypeError) as error:
-        raise QuestionError(f"{path}: {name}: {error}") from None
+def _id(node: yaml.Node) -> str:
+    """Return the name of a question, as far as it has one."""
+    entry = records.value(node)
+    return str(entry.get("id", "?") if isinstance(entry, dict) else entry)
 
 
-def _demand(path: Path, question: Question, questions: list[Question]) -> None:
+def _question(lesson: str, entry: dict[str, Any]) -> Question:
+    parts = {
+        "options": tuple(Option(**option) for option in entry.pop("options", ())),
+        "slips": tuple(Slip(str(slip.pop("answer")), **slip) for slip in entry.pop("slips", ())),
+        "items": tuple(entry.pop("items", ())),
+        "check": tuple(map(str, entry.pop("check", ()))),
+        "answer": str(entry.pop("answer", "")),
+    }
+    return Question(lesson=lesson, **parts, **entry)
+
+
+def _lacks(question: Question, questions: list[Question]) -> list[str]:
+    """Return what a question lacks to be one."""
     right = sum(option.right for option in question.options)
     wrong = len(question.options) - right
     problems = {
@@ -190,7 +203,7 @@ def _demand(path: Path, question: Question, questions: list[Question]) -> None:
         "its id has other characters than a-z, 0-9 and -": not re.fullmatch(
             r"[a-z0-9-]+", question.id
         ),
-        "it explains nothing": len(question.explain.split()) < 5,
+        "its explain has fewer than five words": len(question.explain.split()) < FEWEST_WORDS,
         "its kind is not one, several, number or order": question.kind
         not in ("one", "several", "number", "order"),
         "it needs one right option and two wrong ones": question.kind == "one"
@@ -205,9 +218,7 @@ def _demand(path: Path, question: Question, questions: list[Question]) -> None:
         and len(question.check) != len(question.items),
         "only a number is drawn": bool(question.draw) and question.kind != "number",
     }
-    for problem, found in problems.items():
-        if found:
-            raise QuestionError(f"{path}: {question.id}: {problem}")
+    return [problem for problem, found in problems.items() if found]
 
 
 def _combinations(question: Question) -> list[tuple[float, ...]]:

@@ -80,7 +80,8 @@ class SkillCheck(SphinxDirective):
             for number, question in enumerate(bank, 1):
                 box += self._both(question, number)
         except (OSError, questions.QuestionError) as error:
-            logger.warning("%s", error, location=self.get_location(), type="skillcheck")
+            for line in str(error).splitlines():
+                logger.warning("%s", line, location=self.get_location(), type="skillcheck")
             return []
         return [box]
 

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from sphinx.errors import SphinxError
 
 from bookkit import ROOT
-from bookkit.editions import wheels
+from bookkit.editions import installation, wheels
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -44,7 +44,7 @@ def contents(notebooks: Path, folder: Path) -> Path:
     for path in notebooks.rglob("*.ipynb"):
         notebook = json.loads(path.read_text("utf-8"))
         notebook["metadata"]["kernelspec"] = KERNEL
-        notebook["cells"][0]["source"] = wheels.INSTALL.format(wheels.NEEDED)
+        notebook["cells"][0]["source"] = installation.lite()
         copy = folder / path.relative_to(notebooks)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_text(json.dumps(notebook, ensure_ascii=False, indent=1), "utf-8")
@@ -72,6 +72,7 @@ def settings(site: Path, notebooks: Path) -> dict[str, Any]:
 
 def watch(lite: Path) -> None:
     """Have its pages say so from disk, and where the host of the kernel's Python is silent."""
+    # Only what builds it has the kernel; the book by Sphinx alone has not.
     from jupyterlite_pyodide_kernel.constants import PYODIDE_CDN_URL, PYODIDE_MJS
 
     python = f"{PYODIDE_CDN_URL}/{PYODIDE_MJS}"

@@ -13,13 +13,14 @@ import ast
 import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import nbformat
 from docutils import nodes
 from myst_nb.core.read import read_myst_markdown_notebook
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from bookkit.editions import launch, lite, wheels
+from bookkit.editions import installation, launch, lite, wheels
 from bookkit.editions.markdown import Markdown, elsewhere
 
 if TYPE_CHECKING:
@@ -30,13 +31,6 @@ BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 STUB = "# Replace the dots, or work in lines below and assign it there."
 SOLVED = re.compile(rf"{BEGIN}\n.*?{END}", re.DOTALL)
 KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
-NO_SITE = """\
-# Where labs is missing, this says what to install; where it is there, it does nothing.
-try:
-    from labs import queueing
-except ImportError:
-    raise SystemExit("Install the wheel from the site: pip install wheels/{wheel}") from None\
-"""
 CONFIG = f'''"""nbgrader's settings for this course: what stands where a solution was."""
 
 c = get_config()  # noqa: F821
@@ -147,7 +141,11 @@ def write(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     page = app.builder.get_target_uri(docname)
     markdown = Markdown(elsewhere(app.config.html_baseurl, page), numbers(app, docname))
     site = Path(app.outdir)
-    first = installation(app.config.html_baseurl, name)
+    first = new_code_cell(
+        installation.cell(app.config.html_baseurl),
+        id=f"{name}-install",
+        metadata={"jupyter": {"source_hidden": True}},
+    )
     if folder == "lessons":
         path = Path(app.env.doc2path(docname))
         source = read_myst_markdown_notebook(path.read_text("utf-8"), path=path)
@@ -165,7 +163,10 @@ def write(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     links = launch.places(app.config.repository, str(path)) if app.config.repository else {}
     if app.config.jupyterlite:
         links = {"JupyterLite": f"../{lite.FOLDER}/lab/index.html?path={path}", **links}
-    _offer(doctree, {**links, "Download": f"../notebooks/{path}"})
+    links["Download"] = f"../notebooks/{path}"
+    if not app.config.html_baseurl:
+        links["labs to put beside it"] = f"../{wheels.FOLDER}/{quote(wheels.name())}"
+    _offer(doctree, links)
 
 
 def numbers(app: Sphinx, docname: str) -> dict[str, str]:
@@ -176,18 +177,6 @@ def numbers(app: Sphinx, docname: str) -> dict[str, str]:
         for kind in ("displaymath", "figure")
         for name, number in kinds.get(kind, {}).items()
     }
-
-
-def installation(site: str, name: str) -> NotebookNode:
-    """Return the cell that installs ``labs`` where it is missing, and does nothing where it is."""
-    address = f"{site}{wheels.FOLDER}/{wheels.name()}"
-    return new_code_cell(
-        wheels.INSTALL.format(f"{wheels.NEEDED} @ {address}")
-        if site
-        else NO_SITE.format(wheel=wheels.name()),
-        id=f"{name}-install",
-        metadata={"jupyter": {"source_hidden": True}},
-    )
 
 
 def _offer(doctree: nodes.document, links: dict[str, str]) -> None:

@@ -1,66 +1,86 @@
-"""The wheel of ``labs`` that the site ships, for notebooks that run where it is not installed."""
+"""The wheel of ``labs`` that the site ships, for notebooks that run where it is not installed.
+
+``labs`` on the package index is somebody else's: the distribution has a name of its own. Its
+version follows its content: ``0.1.0+1f2e3d4c5b6a`` is version 0.1.0 with these very files, so that
+no two wheels share a version, and a notebook can say which it was made with. A checkout of the
+repository is version 0.1.0 alone.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bookkit import ROOT
+from bookkit.dependencies import files
 
 if TYPE_CHECKING:
     from bookkit.finish import Site
 
+DISTRIBUTION = "serving-labs"
 FOLDER = "wheels"
 PARTS = ("pyproject.toml", "LICENSE", "labs")
-NEEDED = "labs[learn,plots,widgets]"
-INSTALL = """\
-# Installs labs where it is missing; where it is there, this does nothing.
-try:
-    from labs import queueing
-except ImportError:
-    %pip install --quiet "{}"\
-"""
-BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
+EXTRAS = "learn,plots,widgets"
+NEEDED = f"{DISTRIBUTION}[{EXTRAS}]"
+VERSION = re.compile(r'^__version__ = "([^"]+)"', re.MULTILINE)
 
 
-def version() -> str:
-    """Return the version of ``labs``, without importing it."""
-    text = (ROOT / "labs" / "__init__.py").read_text("utf-8")
-    found = re.search(r'^__version__ = "([^"]+)"', text, re.MULTILINE)
+def base() -> str:
+    """Return the version that the sources name, without importing them."""
+    found = VERSION.search((ROOT / "labs" / "__init__.py").read_text("utf-8"))
     assert found  # noqa: S101
     return found[1]
 
 
+@lru_cache(maxsize=1)
+def version() -> str:
+    """Return the version of a wheel of the sources as they are."""
+    digest = hashlib.sha256()
+    for part in PARTS:
+        path = ROOT / part
+        for file in files(path) if path.is_dir() else [path]:
+            digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())
+    return f"{base()}+{digest.hexdigest()[:12]}"
+
+
 def name() -> str:
     """Return the name of the wheel's file."""
-    return f"labs-{version()}-py3-none-any.whl"
+    return f"{DISTRIBUTION.replace('-', '_')}-{version()}-py3-none-any.whl"
 
 
-def copy(folder: Path) -> None:
-    """Copy what the package is built from."""
+def make(folder: Path, kind: str = "wheel") -> Path:
+    """Build the wheel (or ``kind="sdist"``) into a folder, from a copy with its version in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as place:
+        _copy(Path(place))
+        uv = [str(Path(sys.executable).with_name("uv")), "build", "--quiet", f"--{kind}"]
+        here = ["--no-build-isolation", "--python", sys.executable, "--out-dir", folder.resolve()]
+        subprocess.run([*uv, *here, place], check=True)
+    (folder / ".gitignore").unlink(missing_ok=True)
+    made = folder / name()
+    return made if kind == "wheel" else made.with_name(f"{made.name.split('-py3')[0]}.tar.gz")
+
+
+def ship(site: Site) -> None:
+    """Put the wheel beside the pages."""
+    make(site.out / FOLDER)
+
+
+def _copy(folder: Path) -> None:
+    """Copy what the package is built from, with the version that its content gives it."""
     for part in PARTS:
         source, target = ROOT / part, folder / part
         if source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
-
-
-def make(folder: Path) -> Path:
-    """Build the wheel into a folder, from a copy, so that the sources stay as they are."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as place:
-        copy(Path(place))
-        command = [sys.executable, "-W", "ignore", "-c", BUILD, str(folder.resolve())]
-        subprocess.run(command, cwd=place, check=True, capture_output=True)
-    return folder / name()
-
-
-def ship(site: Site) -> None:
-    """Put the wheel beside the pages."""
-    make(site.out / FOLDER)
+    stated = folder / "labs" / "__init__.py"
+    text = stated.read_text("utf-8")
+    stated.write_text(VERSION.sub(f'__version__ = "{version()}"', text), "utf-8")

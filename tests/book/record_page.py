@@ -126,14 +126,14 @@ BANK = """\
 PRACTICE = "# Practice\n\n## What is due\n\n```{practice}\n```\n\n## Record\n\n```{record}\n```\n"
 
 
-def build(folder: Path, server: str = "", extensions: tuple[str, ...] = ()) -> Path:
+def build(folder: Path, server: str = "", finishing: tuple[str, ...] = ()) -> Path:
     """Build the small book and return its site.
 
-    `server` is that of accounts, if any; `extensions` come to those that the record needs.
+    `server` is that of accounts, if any; steps of `finishing` come to that which the record needs.
     """
     source, out = folder / "source", folder / "site"
     for name, text in {
-        "conf.py": f"{CONFIG}extensions += {list(extensions)}\n",
+        "conf.py": f"{CONFIG}finishing += {list(finishing)}\n",
         "book/references.bib": "",
         "book/index.md": INDEX,
         "book/practice.md": PRACTICE,

@@ -3,16 +3,16 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
 import threading
-import venv
 import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import nbformat
 import pytest
@@ -22,7 +22,7 @@ from repo2docker.buildpacks import PythonBuildPack
 from sphinx.errors import ConfigError
 
 from bookkit.commands import branch, differences, links, release
-from bookkit.editions import launch, wheels
+from bookkit.editions import installation, launch, wheels
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "_build" / "html"
@@ -74,11 +74,13 @@ def test_a_notebook_reads_well_anywhere(name: str) -> None:
 
 
 @every_notebook
-def test_the_first_cell_installs_labs_where_it_is_missing_alone(name: str) -> None:
+def test_the_first_cell_sees_to_labs(name: str) -> None:
     first = read(name).cells[0]
     assert first.cell_type == "code"
-    assert "from labs import" in first.source
-    assert wheels.name() in first.source
+    assert first.source == installation.cell("")
+    page = (SITE / f"{name}.html").read_text("utf-8")
+    (link,) = re.findall(r'href="\.\./(wheels/[^"]+)">labs to put beside it</a>', page)
+    assert (SITE / unquote(link)).is_file()
 
 
 @every_lesson
@@ -110,74 +112,112 @@ def test_a_lesson_has_every_cell_of_its_source_in_order(name: str) -> None:
     assert [code.strip() for code in written] == [code.strip() for code in cells]
 
 
-RUN = """
-import sys
-import nbformat
-from nbclient import NotebookClient
-
-import labs
-
-assert sys.prefix in labs.__file__, labs.__file__
-for path in sys.argv[1:]:
-    NotebookClient(nbformat.read(path, 4), timeout=240, kernel_name="python3").execute()
+FIRST = """
+import importlib.metadata, sys
+given = {version!r}
+def version(name):
+    assert name == "serving-labs"
+    if not given:
+        raise importlib.metadata.PackageNotFoundError(name)
+    return given
+importlib.metadata.version = version
+class Shell:
+    def run_line_magic(self, name, line):
+        print(name, line)
+get_ipython = Shell
 """
 
 
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment that has the libraries of this one, and of the book the wheel alone."""
-    folder = tmp_path_factory.mktemp("fresh")
-    venv.create(folder / "venv", with_pip=False)
-    python = folder / "venv" / "bin" / "python"
-    library = next((folder / "venv" / "lib").glob("python*/site-packages"))
-    others = [path for path in sys.path if path.endswith("site-packages")]
-    (library / "others.pth").write_text("\n".join(others))
-    with zipfile.ZipFile(SITE / wheels.FOLDER / wheels.name()) as archive:
-        archive.extractall(library)  # noqa: S202
-    return python
-
-
-def run(python: Path, folder: Path, *notebooks: Path) -> subprocess.CompletedProcess[str]:
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+def first_cell(source: str, folder: Path, version: str) -> subprocess.CompletedProcess[str]:
+    """Run a first cell as a kernel would that has this version of labs, and installs nothing."""
+    plain = re.sub(
+        r"%pip (.*)",
+        lambda found: (
+            f"get_ipython().run_line_magic('pip', f{found[1]!r})"
+            if "{install}" in found[1]
+            else f"get_ipython().run_line_magic('pip', {found[1]!r})"
+        ),
+        source,
+    )
+    (folder / "cell.py").write_text(FIRST.format(version=version) + plain)
     return subprocess.run(
-        [str(python), "-c", RUN, *map(str, notebooks)],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, "-I", "cell.py"], cwd=folder, capture_output=True, text=True, check=False
     )
 
 
-@every_lesson
-def test_a_lesson_runs_with_nothing_of_the_book_but_the_wheel(
-    name: str, fresh: Path, tmp_path: Path
-) -> None:
-    done = run(fresh, tmp_path, BOOKS / f"{name}.ipynb")
-    assert done.returncode == 0, done.stderr[-3000:]
+class TestFirstCell:
+    """It compares the labs that is there with the one the notebook was made with."""
 
+    ADDRESS = f"https://a.github.io/b/wheels/{quote(wheels.name())}"
 
-def test_the_sheets_run_with_nothing_of_the_book_but_the_wheel(fresh: Path, tmp_path: Path) -> None:
-    sheets = sorted((ROOT / "_build" / "course" / "source").glob("*/*.ipynb"))
-    assert len(sheets) == len(NAMES) - len(LESSONS)
-    done = run(fresh, tmp_path, *sheets)
-    assert done.returncode == 0, done.stderr[-3000:]
+    @pytest.mark.parametrize("site", ["https://a.github.io/b/", ""])
+    @pytest.mark.parametrize("version", [wheels.version(), wheels.base()])
+    def test_it_does_nothing_where_that_or_a_checkout_is_there(
+        self, site: str, version: str, tmp_path: Path
+    ) -> None:
+        done = first_cell(installation.cell(site), tmp_path, version)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
+    @pytest.mark.parametrize("version", ["", f"{wheels.base()}+0123456789ab", "0.0.4"])
+    def test_it_installs_what_is_missing_or_another(self, version: str, tmp_path: Path) -> None:
+        done = first_cell(installation.cell("https://a.github.io/b/"), tmp_path, version)
+        wanted = f'"serving-labs[learn,plots,widgets] @ {self.ADDRESS}"'
+        assert done.stdout == f"pip install --quiet {wanted}\n"
 
-def test_where_labs_is_missing_the_first_cell_says_what_to_install(tmp_path: Path) -> None:
-    import notebooks
+    @pytest.mark.parametrize("place", ["", "../../wheels"])
+    def test_without_a_site_it_takes_the_wheel_that_lies_beside_it(
+        self, place: str, tmp_path: Path
+    ) -> None:
+        here = tmp_path / "notebooks" / "lessons"
+        here.mkdir(parents=True)
+        wheel = (here / place / wheels.name()).resolve()
+        wheel.parent.mkdir(exist_ok=True)
+        wheel.touch()
+        done = first_cell(installation.cell(""), here, "")
+        assert done.stdout == f'pip install --quiet "{wheel}[learn,plots,widgets]"\n'
 
-    with_site = notebooks.installation("https://a.github.io/b/", "x").source
-    assert (
-        f'%pip install --quiet "labs[learn,plots,widgets] @ https://a.github.io/b/wheels/{wheels.name()}"'
-        in with_site
-    )
-    program = tmp_path / "cell.py"
-    program.write_text(notebooks.installation("", "x").source)
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", str(program)], capture_output=True, text=True, check=False
-    )
-    assert done.stderr == f"Install the wheel from the site: pip install wheels/{wheels.name()}\n"
+    def test_else_it_says_what_to_do(self, tmp_path: Path) -> None:
+        done = first_cell(installation.cell(""), tmp_path, "")
+        said = done.stderr.splitlines()[-1]
+        assert said.startswith(f"ModuleNotFoundError: put {wheels.name()}, which the page")
+        assert said.endswith(
+            "run this cell again: it installs labs with all that the notebook needs"
+        )
+
+    def test_pip_installs_that_command(self, tmp_path: Path) -> None:
+        """A wheel with a local version and extras, by path: what the cell says works."""
+        wheel = SITE / wheels.FOLDER / wheels.name()
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--no-deps"]
+        done = subprocess.run([*pip, f"{wheel}[learn,plots,widgets]"], capture_output=True)
+        assert done.returncode == 0, done.stderr
+        with zipfile.ZipFile(wheel) as archive:
+            (record,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
+            assert (
+                f"\nName: serving-labs\nVersion: {wheels.version()}\n"
+                in archive.read(record).decode()
+            )
+            stated = archive.read("labs/__init__.py").decode()
+        assert f'__version__ = "{wheels.version()}"' in stated
+
+    def test_two_contents_never_share_a_version(self, tmp_path: Path, monkeypatch) -> None:
+        found = {wheels.version()}
+        copy = tmp_path / "repository"
+        for part in wheels.PARTS:
+            source = ROOT / part
+            if source.is_dir():
+                shutil.copytree(source, copy / part)
+            else:
+                copy.mkdir(exist_ok=True)
+                shutil.copy(source, copy / part)
+        monkeypatch.setattr(wheels, "ROOT", copy)
+        for name in ("labs/engine.py", "labs/checks/batching.py", "pyproject.toml"):
+            with (copy / name).open("a") as file:
+                file.write("\n# another word\n")
+            wheels.version.cache_clear()
+            found.add(wheels.version())
+        wheels.version.cache_clear()
+        assert len(found) == 4
+        assert all(re.fullmatch(r"\d+\.\d+\.\d+\+[0-9a-f]{12}", one) for one in found)
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +226,7 @@ def fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fork")
     os.environ["BOOK_REPOSITORY"] = "Some-Body/a.fork"
     try:
-        return record_page.build(folder, extensions=("launch", "wheels", "notebooks"))
+        return record_page.build(folder, finishing=("wheel",))
     finally:
         del os.environ["BOOK_REPOSITORY"]
 
@@ -217,7 +257,7 @@ class TestLaunch:
 
     def test_the_notebook_installs_from_the_forks_site(self, fork: Path) -> None:
         first = nbformat.read(fork / "notebooks" / "lessons" / "first.ipynb", 4).cells[0].source
-        assert f"@ https://some-body.github.io/a.fork/wheels/{wheels.name()}" in first
+        assert f"@ https://some-body.github.io/a.fork/wheels/{quote(wheels.name())}" in first
         assert (fork / "wheels" / wheels.name()).is_file()
 
     def test_binder_finds_python_and_the_wheel(
@@ -239,7 +279,11 @@ class TestLaunch:
     def test_without_a_repository_nothing_of_other_hosts_is_offered(self) -> None:
         page = (SITE / "lessons" / "batching.html").read_text("utf-8")
         (offer,) = re.findall(r'<p class="page-notebook">(.*?)</p>', page)
-        assert re.findall(r">(\w+)</a>", offer) == ["JupyterLite", "Download"]
+        assert re.findall(r">([^<]+)</a>", offer) == [
+            "JupyterLite",
+            "Download",
+            "labs to put beside it",
+        ]
 
     @pytest.mark.parametrize("name", ["book", "a/b/c", "https://github.com/a/b", "a b/c", "/b"])
     def test_a_repository_that_is_not_one_is_refused(self, name: str) -> None:
@@ -274,12 +318,12 @@ class TestRelease:
         assert not any(name.endswith((".so", ".pyd")) for name in names)
 
     def test_the_sources_build_the_same_wheel(self, tmp_path: Path) -> None:
-        archive = release.sources(tmp_path)
+        archive = wheels.make(tmp_path, "sdist")
         with tarfile.open(archive) as sources:
             sources.extractall(tmp_path / "unpacked", filter="data")
         (folder,) = (tmp_path / "unpacked").iterdir()
-        command = [sys.executable, "-W", "ignore", "-c", wheels.BUILD, str(tmp_path)]
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+        build = ["pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", tmp_path]
+        subprocess.run([sys.executable, "-m", *build, folder], check=True, capture_output=True)
         with (
             zipfile.ZipFile(tmp_path / wheels.name()) as one,
             zipfile.ZipFile(SITE / wheels.FOLDER / wheels.name()) as other,
@@ -319,7 +363,7 @@ class TestRelease:
 
     def test_the_changelog_has_the_notes_of_this_version(self) -> None:
         changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
-        assert release.notes(changelog, wheels.version()).startswith("- ")
+        assert release.notes(changelog, wheels.base()).startswith("- ")
         text = "# Changes\n\n## 2.0 (today)\n\n- new\n\n## 1.0\n\n- old\n"
         assert release.notes(text, "2.0") == "- new\n"
         assert release.notes(text, "1.0") == "- old\n"

@@ -484,7 +484,9 @@ def test_without_javascript_the_page_says_what_the_figures_start_with(visit, hom
     assert page.locator(".xp-reserve:visible").count() == 0
 
 
-@pytest.mark.parametrize(("part", "broken"), [('"data":"', '"data":"*'), ('"kind":"', '"kind":"x')])
+@pytest.mark.parametrize(
+    ("part", "broken"), [('"data":"', '"data":"*'), ('"sliders":[', '"sliders":5,"x":[')]
+)
 def test_an_explorer_that_fails_says_so_and_keeps_its_sentence(browser, home, site, part, broken):
     context = browser.new_context()
     page = context.new_page()

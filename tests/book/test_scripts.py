@@ -52,7 +52,7 @@ def test_modules_do_nothing_when_they_are_imported() -> None:
 
 def test_the_widgets_script_is_a_module_that_renders() -> None:
     tell = "const it = await import(process.argv[1]); console.log(typeof it.default.render)"
-    assert node(tell, str(ROOT / "labs" / "explorer.js")) == "function\n"
+    assert node(tell, str(ROOT / "labs" / "explorer" / "made" / "widget.js")) == "function\n"
 
 
 def numbers() -> list[float]:
