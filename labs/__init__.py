@@ -2,6 +2,12 @@
 
 Import the module that holds the concept (``from labs import queueing``); nothing is loaded
 before it is used. Rates are per second, times in seconds, sizes in bytes, lengths in tokens.
+
+Modules import downwards only: what is shown (`labs.explore`, `labs.style`, `labs.checks`), then
+`labs.evidence`, whole scenarios, mechanisms such as `labs.queueing`, and at the bottom catalogue,
+traces, intervals and validation. No page uses `labs.safety`, `labs.sweep`,
+`labs.economics.replicas_for`, or error budgets, attainment and goodput of `labs.slo` yet: they are
+for the lessons to come on capacity, objectives and safety.
 """
 
 __version__ = "0.1.0"

@@ -8,10 +8,21 @@ from heapq import heappop, heappush
 import numpy as np
 from scipy import optimize
 
-from labs import hardware
 from labs import validation as check
+from labs.catalogue import kv_bytes_per_token
 from labs.validation import BoolArray, FloatArray, IntArray, Real
 
+__all__ = [
+    "POLICIES",
+    "CheEstimate",
+    "che",
+    "hit_ratio_curve",
+    "hits",
+    "kv_bytes_per_token",
+    "prefix_hits",
+]
+
+POLICIES = ("lru", "fifo", "lfu", "clock", "sieve", "s3fifo", "belady")
 NEVER = 2**62
 RAREST = 1e-290
 END = -1
@@ -81,8 +92,8 @@ def hits(trace: IntArray, capacity: int, policy: str = "lru") -> BoolArray:
     """
     objects = _objects(trace)
     capacity = check.count("capacity", capacity)
-    policy = check.one_of("policy", policy, tuple(POLICIES))
-    return np.array(POLICIES[policy](objects, capacity), dtype=np.bool_)
+    policy = check.one_of("policy", policy, POLICIES)
+    return np.array(_RUNS[policy](objects, capacity), dtype=np.bool_)
 
 
 def hit_ratio_curve(trace: IntArray) -> FloatArray:
@@ -228,36 +239,6 @@ def prefix_hits(requests: Sequence[Sequence[int]], capacity: int) -> IntArray:
                     cached.popitem(last=False)
         found.append(leading)
     return np.array(found, dtype=np.int64)
-
-
-def kv_bytes_per_token(model: "hardware.Model | str", bytes_per_element: float = 2) -> float:
-    """Return the KV cache of one token: ``2 · layers · KV heads · head dimension · bytes``.
-
-    Parameters
-    ----------
-    model : Model or str
-        An entry of `labs.hardware.MODELS`, or its name.
-    bytes_per_element : float
-        2 for 16-bit, 1 for 8-bit, 0.5 for 4-bit values; above 0.
-
-    Returns
-    -------
-    float
-        Bytes.
-
-    Raises
-    ------
-    ValueError
-        If the model is unknown or the size not positive.
-
-    Examples
-    --------
-    >>> kv_bytes_per_token("Llama-2-7B")
-    524288.0
-    """
-    model = hardware.model_of(model)
-    size = check.number("bytes_per_element", bytes_per_element, above=0)
-    return 2 * model.layers * model.kv_heads * model.head_dim * size
 
 
 def _objects(trace: IntArray) -> list[int]:
@@ -476,7 +457,7 @@ def _belady(objects: list[int], capacity: int) -> list[bool]:
     return found
 
 
-POLICIES: dict[str, Callable[[list[int], int], list[bool]]] = {
+_RUNS: dict[str, Callable[[list[int], int], list[bool]]] = {
     "lru": _lru,
     "fifo": _fifo,
     "lfu": _lfu,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from labs import _extras
 from labs import validation as check
 
 Predicate = Callable[[Any], bool]
@@ -65,7 +66,8 @@ class Contract:
     rules: Mapping[str, Predicate] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        from jsonschema import Draft202012Validator, SchemaError
+        with _extras.needed_by(__name__):
+            from jsonschema import Draft202012Validator, SchemaError
 
         for name in ("schema", "rules"):
             if not isinstance(getattr(self, name), Mapping):
@@ -108,8 +110,9 @@ def violations(contract: Contract, payload: object) -> list[Violation]:
     >>> violations(limit, {"prompt": "long"})[0].rule
     'short'
     """
-    from jsonschema import Draft202012Validator, FormatChecker
-    from referencing.jsonschema import EMPTY_REGISTRY
+    with _extras.needed_by(__name__):
+        from jsonschema import Draft202012Validator, FormatChecker
+        from referencing.jsonschema import EMPTY_REGISTRY
 
     check.instance("contract", contract, Contract)
     if problem := _not_json(payload):

@@ -6,11 +6,26 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
+from labs import _extras
 from labs import validation as check
-from labs.distillation import Distillation, distillation_loss, softmax
+from labs.distillation import Distillation, _loss, softmax
+from labs.intervals import PairedLoss, paired_loss
 from labs.validation import FloatArray, IntArray
+
+__all__ = [
+    "Digits",
+    "Network",
+    "PairedLoss",
+    "Training",
+    "distill",
+    "load",
+    "paired_loss",
+    "soft_targets",
+    "sweep",
+    "teach",
+]
 
 CLASSES = 10
 TEST = 500
@@ -116,11 +131,7 @@ class Network:
         images, inputs = check.numbers("x", x), self.weights[0].shape[0]
         if images.ndim != 2 or images.shape[1] != inputs:
             raise check.refuse("x", f"of shape (n, {inputs})", f"shape {images.shape}")
-        values = [images]
-        for depth, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            value = values[-1] @ weight + bias
-            values.append(value if depth == len(self.weights) - 1 else np.maximum(value, 0.0))
-        return values
+        return _forward(self.weights, self.biases, images)
 
     def logits(self, x: FloatArray) -> FloatArray:
         """Return the scores (n, outputs) of images.
@@ -201,40 +212,6 @@ class Training:
     confusion: IntArray
 
 
-@dataclass(frozen=True)
-class PairedLoss:
-    """What a student loses against its teacher on the same images.
-
-    Attributes
-    ----------
-    loss : float
-        Share of images: the teacher's accuracy less the student's.
-    low : float
-        Lower end of its interval.
-    high : float
-        Upper end.
-    only_teacher : int
-        Images that the teacher alone has right.
-    only_student : int
-        Images that the student alone has right; all others tell nothing about the difference.
-    p_value : float
-        Of the exact test that both are right equally often (McNemar).
-
-    Examples
-    --------
-    >>> found = paired_loss([7, 7, 7, 7], [7, 7, 7, 1], [7, 2, 2, 1])
-    >>> found.loss, found.only_teacher, found.only_student, found.p_value
-    (0.5, 2, 0, 0.5)
-    """
-
-    loss: float
-    low: float
-    high: float
-    only_teacher: int
-    only_student: int
-    p_value: float
-
-
 @cache
 def load() -> Digits:
     """Return the digits: 1,297 to train on and 500 to test, shuffled by a fixed seed.
@@ -253,7 +230,8 @@ def load() -> Digits:
     >>> load().train_x.shape, load().test_x.shape
     ((1297, 64), (500, 64))
     """
-    from sklearn.datasets import load_digits
+    with _extras.needed_by(__name__):
+        from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
     order = np.random.default_rng(0).permutation(labels.size)
@@ -305,7 +283,7 @@ def teach(
     blank = np.zeros((known.size, CLASSES))
 
     def loss(logits: FloatArray, rows: IntArray) -> Distillation:
-        return distillation_loss(logits, blank[rows], data.train_y[rows], soft_weight=0.0)
+        return _loss(logits, blank[rows], data.train_y[rows], 1.0, 0.0)
 
     return _train(hidden, rng, epochs, known, loss)
 
@@ -372,10 +350,14 @@ def distill(
     if without is not None:
         unseen = check.count("without", without, least=0, most=CLASSES - 1)
         known = known[data.train_y[known] != unseen]
-    target = teacher.logits(data.train_x)
+        if not known.size:
+            raise check.refuse("without", "a digit that leaves images of others", without)
+    target = check.numbers("teacher logits", teacher.logits(data.train_x))
+    if target.shape[1] != CLASSES:
+        raise check.refuse("teacher", f"of {CLASSES} outputs", f"shape {target.shape}")
 
     def loss(logits: FloatArray, rows: IntArray) -> Distillation:
-        return distillation_loss(logits, target[rows], data.train_y[rows], temperature, soft_weight)
+        return _loss(logits, target[rows], data.train_y[rows], temperature, soft_weight)
 
     return _train(hidden, rng, epochs, known, loss)
 
@@ -511,70 +493,6 @@ def soft_targets(network: Network, x: FloatArray, temperature: float) -> FloatAr
     return softmax(check.instance("network", network, Network).logits(x), temperature)
 
 
-def paired_loss(
-    labels: IntArray, teacher: IntArray, student: IntArray, level: float = 0.95
-) -> PairedLoss:
-    """Return how much accuracy a student loses against its teacher, from the same images.
-
-    With b images that the teacher alone has right and c that the student alone has, the loss is
-    ``(b - c) / n``. The interval is Agresti and Min's: half an image is added to each cell of the
-    two-by-two table, so that it is honest for few disagreements too. It holds for other images
-    drawn like these, and for these two networks: not for students of another seed.
-
-    Parameters
-    ----------
-    labels : array (n,) of int
-        True classes.
-    teacher : array (n,) of int
-        What the teacher predicts.
-    student : array (n,) of int
-        What the student predicts.
-    level : float
-        Of the interval, between 0 and 1.
-
-    Returns
-    -------
-    PairedLoss
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range or lengths differ.
-
-    References
-    ----------
-    Agresti and Min, "Simple improved confidence intervals for comparing matched proportions",
-    Statistics in Medicine 24 (2005).
-
-    Examples
-    --------
-    >>> found = paired_loss([1] * 100, [1] * 98 + [2] * 2, [1] * 90 + [2] * 10)
-    >>> found.loss, found.only_teacher, round(found.high, 3)
-    (0.08, 8, 0.134)
-    """
-    truth = check.sequence("labels", labels, whole=True)
-    if not truth.size:
-        raise check.refuse("labels", "of one image or more", labels)
-    right = [
-        check.sequence(name, given, whole=True, size=truth.size) == truth
-        for name, given in (("teacher", teacher), ("student", student))
-    ]
-    level = check.number("level", level, above=0, below=1)
-    lost, won = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
-    n, b, c = truth.size + 2, lost + 0.5, won + 0.5
-    centre = (b - c) / n
-    half = special.ndtri((1 + level) / 2) * np.sqrt((b + c) / n - centre**2) / np.sqrt(n)
-    exact = stats.binomtest(lost, lost + won).pvalue if lost + won else 1.0
-    return PairedLoss(
-        loss=(lost - won) / truth.size,
-        low=float(centre - half),
-        high=float(centre + half),
-        only_teacher=lost,
-        only_student=won,
-        p_value=float(exact),
-    )
-
-
 def _labelled(labelled: int | None, data: Digits) -> int:
     if labelled is None:
         return data.train_y.size
@@ -588,7 +506,10 @@ def _train(
     known: IntArray,
     loss: Callable[[FloatArray, IntArray], Distillation],
 ) -> Training:
-    """Minimise a loss by Adam over shuffled batches of the known images."""
+    """Minimise a loss by Adam over shuffled batches of the known images.
+
+    What a step computes from checked arguments is not checked again; the network is, every epoch.
+    """
     data = load()
     widths = check.sequence("hidden", hidden, whole=True, least=1, most=4096).astype(int).tolist()
     epochs = check.count("epochs", epochs, most=10_000)
@@ -602,11 +523,10 @@ def _train(
         total = 0.0
         for rows in np.array_split(order, max(1, known.size // BATCH)):
             step += 1
-            network = Network(tuple(parts[:layers]), tuple(parts[layers:]))
-            values = network.activations(data.train_x[rows])
+            values = _forward(parts[:layers], parts[layers:], data.train_x[rows])
             found = loss(values[-1], rows)
             total += found.loss * rows.size
-            _adam(parts, _slopes(network, values, found.gradient), mean, square, step)
+            _adam(parts, _slopes(parts[:layers], values, found.gradient), mean, square, step)
         network = Network(tuple(parts[:layers]), tuple(parts[layers:]))
         losses.append(total / known.size)
         accuracies.append(float((network.predict(data.test_x) == data.test_y).mean()))
@@ -640,12 +560,25 @@ def _adam(
         parts[index] = parts[index] - RATE * unbiased / size
 
 
-def _slopes(network: Network, values: list[FloatArray], gradient: FloatArray) -> list[FloatArray]:
+def _forward(
+    weights: Sequence[FloatArray], biases: Sequence[FloatArray], images: FloatArray
+) -> list[FloatArray]:
+    """Return the input of every layer, and last the logits."""
+    values = [images]
+    for depth, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+        value = values[-1] @ weight + bias
+        values.append(value if depth == len(weights) - 1 else np.maximum(value, 0.0))
+    return values
+
+
+def _slopes(
+    layers: Sequence[FloatArray], values: list[FloatArray], gradient: FloatArray
+) -> list[FloatArray]:
     """Return the loss's gradient by weights, then by biases, from that by logits."""
     weights: list[FloatArray] = []
     biases: list[FloatArray] = []
-    for depth in range(len(network.weights) - 1, -1, -1):
+    for depth in range(len(layers) - 1, -1, -1):
         weights.insert(0, values[depth].T @ gradient)
         biases.insert(0, gradient.sum(axis=0))
-        gradient = (gradient @ network.weights[depth].T) * (values[depth] > 0)
+        gradient = (gradient @ layers[depth].T) * (values[depth] > 0)
     return [*weights, *biases]

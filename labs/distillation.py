@@ -113,20 +113,12 @@ def distillation_loss(
     n, classes = pupil.shape
     if not n:
         raise check.refuse("student", "of one row or more", "none")
-    divergence, slope = _divergence(pupil, master, temperature)
-    loss = weight * divergence / n if weight else 0.0
-    gradient = weight * slope / n
-    if weight < 1:
-        if labels is None:
-            raise check.refuse("labels", "given where soft_weight is below 1", None)
-        known = check.sequence("labels", labels, size=n, least=0, most=classes - 1, whole=True)
-        rows, columns = np.arange(n), known.astype(np.int64)
-        log_p = special.log_softmax(_over(pupil, 1.0), axis=-1)
-        loss += (1 - weight) * float(-log_p[rows, columns].mean())
-        hard = np.exp(log_p)
-        hard[rows, columns] -= 1
-        gradient = gradient + (1 - weight) * hard / n
-    return Distillation(loss=float(loss), gradient=gradient)
+    if weight == 1:
+        return _loss(pupil, master, None, temperature, weight)
+    if labels is None:
+        raise check.refuse("labels", "given where soft_weight is below 1", None)
+    known = check.sequence("labels", labels, size=n, least=0, most=classes - 1, whole=True)
+    return _loss(pupil, master, known.astype(np.int64), temperature, weight)
 
 
 def expected_tokens(acceptance: Real, draft: Real) -> Real:
@@ -250,6 +242,32 @@ def best_draft(acceptance: Real, cost: Real, max_draft: int = 64) -> Real:
     best = gain.max(axis=-1, keepdims=True)
     found = (gain >= best * (1 - 1e-12)).argmax(axis=-1)
     return int(found) if found.ndim == 0 else found
+
+
+def _loss(
+    student: FloatArray,
+    teacher: FloatArray,
+    labels: IntArray | None,
+    temperature: float,
+    weight: float,
+) -> Distillation:
+    """Return what `distillation_loss` does, of arguments checked before; a weight of 0 costs none.
+
+    Training calls this at every step.
+    """
+    n = len(student)
+    loss, gradient = 0.0, np.zeros_like(student)
+    if weight:
+        divergence, slope = _divergence(student, teacher, temperature)
+        loss, gradient = weight * divergence / n, weight * slope / n
+    if labels is not None and weight < 1:
+        rows = np.arange(n)
+        log_p = special.log_softmax(_over(student, 1.0), axis=-1)
+        loss += (1 - weight) * float(-log_p[rows, labels].mean())
+        hard = np.exp(log_p)
+        hard[rows, labels] -= 1
+        gradient = gradient + (1 - weight) * hard / n
+    return Distillation(loss=float(loss), gradient=gradient)
 
 
 def _divergence(

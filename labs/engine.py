@@ -7,16 +7,37 @@ then does is the policy, and what it costs is `StepTime`.
 
 import math
 from collections import defaultdict, deque
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labs import _moved
 from labs import validation as check
 from labs.validation import FloatArray, IntArray
-from labs.workload import MOST_REQUESTS, Workload, azure_chat
+from labs.workload import Workload
+
+if TYPE_CHECKING:
+    from labs.scenarios import ChatService, serve_chat
+
+__all__ = [
+    "POLICIES",
+    "ChatService",
+    "Engine",
+    "StepTime",
+    "Timeline",
+    "serve_chat",
+]
 
 POLICIES = ("mixed", "prefill_first", "chunked")
 MOST_STEPS = 10_000_000
+
+if not TYPE_CHECKING:
+    __getattr__ = _moved.moved_from(__name__)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 @dataclass(frozen=True)
@@ -235,123 +256,43 @@ class Engine:
             raise check.refuse("workload", f"of at most {MOST_STEPS} steps a request", steps.max())
         return _Replica(self, workload).serve()
 
+    def alone(self, workload: Workload) -> tuple[FloatArray, FloatArray]:
+        """Return the TTFT and TPOT that each request would have if it were alone.
 
-@dataclass(frozen=True)
-class ChatService:
-    """How one replica serves chat traffic: tails in seconds, and how busy it is.
+        No other request makes either shorter, so these are least times on any number of replicas.
 
-    Attributes
-    ----------
-    p50_ttft : float
-        Median over requests of the time to first token.
-    p99_ttft : float
-        Its 99th percentile.
-    p50_tpot : float
-        Median over requests of the time per output token.
-    p99_tpot : float
-        Its 99th percentile.
-    p99_tbt : float
-        Quantile over tokens of the time since the token before.
-    output_rate : float
-        Output tokens per second, from the first arrival to the last token.
-    busy : float
-        Fraction of that time spent in steps.
-    mean_batch : float
-        Sequences per step.
+        Parameters
+        ----------
+        workload : Workload
+            Requests; their arrivals play no part.
 
-    Examples
-    --------
-    >>> idle = serve_chat(rate=0.001, requests=50, seed=1, step_time=StepTime(0.01, 0, 0, 0))
-    >>> round(idle.p50_ttft, 6), round(idle.p99_tpot, 6), idle.mean_batch, idle.busy < 0.01
-    (0.01, 0.01, 1.0, True)
-    """
+        Returns
+        -------
+        ttft : array (n,)
+            Seconds; ``inf`` where the request could never fit.
+        tpot : array (n,)
+            Seconds; NaN where there is one token or none.
 
-    p50_ttft: float
-    p99_ttft: float
-    p50_tpot: float
-    p99_tpot: float
-    p99_tbt: float
-    output_rate: float
-    busy: float
-    mean_batch: float
+        Raises
+        ------
+        ValueError
+            If ``workload`` is not a `labs.workload.Workload`.
 
-
-def serve_chat(
-    rate: float,
-    requests: int,
-    seed: int,
-    step_time: StepTime | dict[str, float],
-    kv_tokens: int | None = None,
-    policy: str = "mixed",
-    token_budget: int = 512,
-    max_batch: int = 256,
-) -> ChatService:
-    """Serve requests drawn by `labs.workload.azure_chat` and return the tails that an SLO names.
-
-    Everything it takes is a plain value, so a gate can record its inputs and replay it.
-
-    Parameters
-    ----------
-    rate : float
-        Requests per second.
-    requests : int
-        How many, at least 2.
-    seed : int
-        Seed of the generator they are drawn with.
-    step_time : StepTime or dict
-        What a step costs.
-    kv_tokens : int or None
-        As in `Engine`, and what follows too.
-    policy : str
-        ``mixed``, ``prefill_first`` or ``chunked``.
-    token_budget : int
-        Tokens of a step under ``chunked``.
-    max_batch : int
-        Most sequences running at once.
-
-    Returns
-    -------
-    ChatService
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range, or some requests can never fit.
-
-    Examples
-    --------
-    >>> step = StepTime(base=7e-3, prefill_token=90e-6, sequence=30e-6, kv_token=0.25e-6)
-    >>> service = serve_chat(rate=1.0, requests=200, seed=1, step_time=step, kv_tokens=110_000)
-    >>> service.p50_ttft < service.p99_ttft
-    True
-    """
-    if isinstance(step_time, dict):
-        costs = {field.name for field in fields(StepTime)}
-        if odd := costs ^ set(step_time):
-            wanted = f"costs named {', '.join(sorted(costs))}"
-            raise check.refuse("step_time", wanted, sorted(map(str, odd)))
-        step_time = StepTime(**step_time)
-    requests = check.count("requests", requests, least=2, most=MOST_REQUESTS)
-    rng = np.random.default_rng(check.count("seed", seed, least=0))
-    workload = azure_chat(requests, rate, rng)
-    timeline = Engine(step_time, max_batch, kv_tokens, policy, token_budget=token_budget).run(
-        workload
-    )
-    if timeline.rejected.size:
-        raise check.refuse("kv_tokens", "enough for the longest request", kv_tokens)
-    span = float(timeline.finish.max() - workload.arrival[0])
-    p50_ttft, p99_ttft = np.quantile(timeline.ttft, [0.5, 0.99]).tolist()
-    p50_tpot, p99_tpot = np.nanquantile(timeline.tpot, [0.5, 0.99]).tolist()
-    return ChatService(
-        p50_ttft=p50_ttft,
-        p99_ttft=p99_ttft,
-        p50_tpot=p50_tpot,
-        p99_tpot=p99_tpot,
-        p99_tbt=timeline.tbt_quantile(0.99),
-        output_rate=float(workload.output.sum()) / span,
-        busy=timeline.busy / span,
-        mean_batch=timeline.mean_batch,
-    )
+        Examples
+        --------
+        >>> step = StepTime(base=0.01, prefill_token=0.001, sequence=0.001, kv_token=0.0)
+        >>> ttft, tpot = Engine(step).alone(Workload([0.0], [10], [3]))
+        >>> ttft.round(6).tolist(), tpot.round(6).tolist()
+        ([0.02], [0.011])
+        """
+        check.instance("workload", workload, Workload)
+        step, prompt, output = self.step_time, workload.prompt, workload.output
+        parts = -(-prompt // self.token_budget) if self.policy == "chunked" else 1
+        fits = prompt + output <= (math.inf if self.kv_tokens is None else self.kv_tokens)
+        ttft = np.where(fits, step.base * parts + step.prefill_token * prompt, math.inf)
+        # The contexts before the decodes run from prompt + 1 to prompt + output - 1.
+        decode = step.base + step.sequence + step.kv_token * (prompt + output / 2)
+        return ttft, np.where(fits & (output > 1), decode, math.nan)
 
 
 class _Replica:

@@ -1,4 +1,8 @@
-"""Gates that leave evidence: compute a value, compare it with a declared rule, log a record."""
+"""Gates that leave evidence: compute a value, compare it with a declared rule, log a record.
+
+``python -m labs.evidence < record.json`` replays a record in a process of its own. It answers in
+JSON: ``{"replayed": …}``, or ``{"refused": "why"}`` and status 1.
+"""
 
 import dataclasses
 import hashlib
@@ -10,16 +14,18 @@ import platform
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata, resources
-from typing import Any
+from importlib.resources.abc import Traversable
+from typing import Any, TextIO
 
 import numpy as np
 
 import labs
 from labs import validation as check
+from labs._moved import MOVED
 
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "<": lambda value, limit: value < limit,
@@ -29,11 +35,10 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "==": lambda value, limit: value == limit,
 }
 
-AUDITOR = """
-import json, sys
-from labs import evidence
-json.dump(evidence.replay(json.load(sys.stdin)), sys.stdout)
-"""
+# How a fresh process is started, after the name of Python.
+AUDITOR = ("-m", "labs.evidence")
+# What no verdict can depend on, at the top of the package: how figures look and what draws them.
+LOOKS = ("explore", "prose", "style")
 
 Record = dict[str, Any]
 
@@ -257,21 +262,21 @@ def replay(record: Mapping[str, Any], *, fresh: bool = False) -> Record:
 def code_version() -> Mapping[str, str]:
     """Return the version of ``labs`` and a fingerprint of its source.
 
+    The fingerprint changes with whatever can change a verdict: every module that computes, the
+    checks of exercises, every data file. It does not with how things look: the explorers with
+    their scripts, the palette, the quoting of numbers in prose.
+
     Returns
     -------
     dict
-        ``labs`` (version) and ``source`` (fingerprint of every module and data file).
+        ``labs`` (version) and ``source`` (fingerprint).
 
     Examples
     --------
     >>> sorted(code_version())
     ['labs', 'source']
     """
-    digest = hashlib.sha256()
-    files = [f for f in resources.files("labs").iterdir() if f.is_file()]
-    for file in sorted(files, key=lambda file: file.name):
-        digest.update(file.name.encode() + file.read_bytes())
-    return {"labs": labs.__version__, "source": digest.hexdigest()[:16]}
+    return {"labs": labs.__version__, "source": _fingerprint_of(resources.files("labs"))}
 
 
 @cache
@@ -292,18 +297,58 @@ def environment() -> Mapping[str, str]:
     return {"python": platform.python_version(), **libraries}
 
 
+def _fingerprint_of(package: Traversable) -> str:
+    digest = hashlib.sha256()
+    for name, file in sorted(_sources(package)):
+        digest.update(name.encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _sources(folder: Traversable, within: str = "") -> Iterator[tuple[str, Traversable]]:
+    """Yield the modules and data files that a verdict can depend on, with their paths."""
+    for entry in folder.iterdir():
+        name = within + entry.name
+        if name.startswith(LOOKS):
+            continue
+        if entry.is_dir():
+            yield from _sources(entry, f"{name}/")
+        elif name.endswith((".py", ".json")):
+            yield name, entry
+
+
 def _elsewhere(record: str) -> Record:
     """Replay in a fresh process; what that refuses is refused here."""
-    command = [sys.executable, "-c", AUDITOR]
+    command = [sys.executable, *AUDITOR]
     done = subprocess.run(  # noqa: S603
         command, input=record, capture_output=True, text=True, check=False
     )
-    if done.returncode:
-        kind, _, refusal = done.stderr.strip().rpartition("\n")[2].partition(": ")
-        if kind == "ValueError":
-            raise ValueError(refusal)
+    try:
+        answer = json.loads(done.stdout)
+    except json.JSONDecodeError:
+        answer = {}
+    if "refused" in answer:
+        raise ValueError(answer["refused"])
+    if "replayed" not in answer:
         raise RuntimeError(f"the fresh process ended with status {done.returncode}: {done.stderr}")
-    return json.loads(done.stdout)  # type: ignore[no-any-return]
+    return answer["replayed"]  # type: ignore[no-any-return]
+
+
+def _answer(asked: TextIO, told: TextIO) -> int:
+    """Replay the record that is read, write the answer as JSON and return the status to end with.
+
+    Only a refusal is an answer: any other error is a fault of the process, and ends it.
+    """
+    answer: Record
+    try:
+        try:
+            record = json.load(asked)
+        except ValueError as problem:
+            raise check.refuse("record", "JSON from decide", str(problem)) from None
+        answer = {"replayed": replay(record)}
+    except ValueError as refusal:
+        answer = {"refused": str(refusal)}
+    json.dump(answer, told, allow_nan=False)
+    return int("refused" in answer)
 
 
 def _plain(name: str, item: Any) -> Any:
@@ -347,6 +392,8 @@ def _name_of(function: Callable[..., Any]) -> str:
 def _function(name: str) -> Callable[..., Any]:
     """Return a public function of labs by name; a record can call nothing else."""
     parts = name.split(".") if isinstance(name, str) else []
+    if len(parts) == 3 and parts[2] in MOVED.get(parts[1], ()):
+        parts[1] = MOVED[parts[1]][parts[2]]
     if len(parts) == 3 and parts[0] == "labs" and not any(p.startswith("_") for p in parts):
         try:
             found = getattr(importlib.import_module(".".join(parts[:2])), parts[2], None)
@@ -369,3 +416,9 @@ def _compute(name: str, inputs: Mapping[str, Any], metric: str) -> Any:
             raise check.refuse("metric", f"an attribute of what {name} returns", metric)
         return getattr(result, metric)
     return result
+
+
+if __name__ == "__main__":
+    from labs import evidence  # under its own name: a record may name what is defined here
+
+    sys.exit(evidence._answer(sys.stdin, sys.stdout))

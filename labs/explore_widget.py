@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from labs import _extras
 from labs import validation as check
 from labs.explore_parts import Choice, Slider, format_value
 
@@ -160,8 +161,9 @@ def _rounded(value: Any) -> Any:
 
 @functools.cache
 def _widget_class() -> Any:
-    import anywidget
-    import traitlets
+    with _extras.needed_by("labs.explore"):
+        import anywidget
+        import traitlets
 
     looks = resources.files("labs").joinpath("explorer")
     # Made from the others: a widget has one.

@@ -1,211 +1,36 @@
 """What devices can do at most, what models weigh, and the roofline that follows."""
 
-import json
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
-from importlib import resources
-from typing import Any
-
 import numpy as np
 
+from labs import catalogue
 from labs import validation as check
-from labs.slo import QuantileInterval, quantile_interval
+from labs.catalogue import BYTES, Device, Model, device_of, kv_bytes_per_token, model_of
+from labs.intervals import QuantileInterval as QuantileInterval
+from labs.machine import Machine, Rate, measure
 from labs.validation import Real
 
-BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "int8": 1.0, "fp8": 1.0, "fp4": 0.5}
+__all__ = [
+    "BYTES",
+    "DEVICES",
+    "MODELS",
+    "Device",
+    "Machine",
+    "Model",
+    "Rate",
+    "attainable",
+    "decode_step",
+    "device_of",
+    "largest_batch",
+    "measure",
+    "model_of",
+    "prefill_time",
+    "ridge_point",
+]
 
-
-@dataclass(frozen=True)
-class Device:
-    """An accelerator by its datasheet.
-
-    Attributes
-    ----------
-    name : str
-        As in `DEVICES`.
-    flops : mapping of str to float
-        Dense peak operations per second by type: fp32, bf16, fp16, int8, fp8, fp4.
-    bandwidth : float
-        Bytes per second to and from memory.
-    memory : float
-        Bytes.
-    price : float
-        US dollars an hour on demand, where and when ``source`` says.
-    source : str
-        Where the figures were read.
-    note : str
-        What sources disagree on.
-
-    Raises
-    ------
-    ValueError
-        If a figure is out of range or a text none.
-
-    Examples
-    --------
-    >>> DEVICES["A100-80"].flops["bf16"] / 1e12, "TFLOP/s"
-    (312.0, 'TFLOP/s')
-    """
-
-    name: str
-    flops: Mapping[str, float]
-    bandwidth: float
-    memory: float
-    price: float
-    source: str
-    note: str = ""
-
-    def __post_init__(self) -> None:
-        for name in ("name", "source", "note"):
-            check.instance(name, getattr(self, name), str)
-        if not isinstance(self.flops, Mapping):
-            raise check.refuse("flops", "a mapping of types to rates", self.flops)
-        for dtype, peak in self.flops.items():
-            check.number(f"flops[{dtype!r}]", peak, least=check.LEAST, most=check.MOST)
-        for name in ("bandwidth", "memory"):
-            check.number(name, getattr(self, name), least=check.LEAST, most=check.MOST)
-        check.number("price", self.price, least=0, most=check.MOST)
-
-
-@dataclass(frozen=True)
-class Model:
-    """A decoder-only language model by its configuration.
-
-    Attributes
-    ----------
-    name : str
-        As in `MODELS`.
-    layers : int
-        Each with a KV cache.
-    kv_heads : int
-        Heads of keys and values in a layer.
-    head_dim : int
-        Numbers in a key or a value.
-    parameters : float
-        Number of weights.
-    source : str
-        Where the figures were read.
-
-    Raises
-    ------
-    ValueError
-        If a figure is out of range or a text none.
-
-    Examples
-    --------
-    >>> MODELS["Llama-2-7B"].layers
-    32
-    """
-
-    name: str
-    layers: int
-    kv_heads: int
-    head_dim: int
-    parameters: float
-    source: str
-
-    def __post_init__(self) -> None:
-        for name in ("name", "source"):
-            check.instance(name, getattr(self, name), str)
-        for name in ("layers", "kv_heads", "head_dim"):
-            check.count(name, getattr(self, name), most=1_000_000)
-        check.number("parameters", self.parameters, least=1, most=check.MOST)
-
-
-@dataclass(frozen=True)
-class Rate:
-    """A measured rate.
-
-    Attributes
-    ----------
-    dtype : str
-        ``fp32`` or ``fp64``.
-    size : int
-        Elements copied, or rows and columns of the square matrices multiplied.
-    rate : QuantileInterval
-        Median over runs with its 95% interval: bytes or operations per second.
-
-    Examples
-    --------
-    >>> Rate("fp32", 64, QuantileInterval(2e9, 1e9, 3e9, 0.95)).rate.quantile
-    2000000000.0
-    """
-
-    dtype: str
-    size: int
-    rate: QuantileInterval
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What the present machine was measured to do.
-
-    Attributes
-    ----------
-    copy : tuple of Rate
-        Bytes per second read and written by copying arrays, by size.
-    matmul : tuple of Rate
-        Operations per second of square matrix products, by type and size.
-
-    Examples
-    --------
-    >>> copied = Rate("fp32", 2**24, QuantileInterval(1e10, 1e10, 1e10, 0.95))
-    >>> multiplied = Rate("fp32", 768, QuantileInterval(1e11, 1e11, 1e11, 0.95))
-    >>> Machine((copied,), (multiplied,)).ridge_point("fp32")
-    10.0
-    """
-
-    copy: tuple[Rate, ...]
-    matmul: tuple[Rate, ...]
-
-    def ridge_point(self, dtype: str) -> float:
-        """Return operations per byte at which arithmetic and memory take equally long.
-
-        The best median rate of a type over the median rate of the largest copy.
-
-        Parameters
-        ----------
-        dtype : str
-            A type that was measured.
-
-        Returns
-        -------
-        float
-            Operations per byte.
-
-        Raises
-        ------
-        ValueError
-            If it was not.
-
-        Examples
-        --------
-        >>> present = measure(0.01)
-        >>> present.ridge_point("fp32") > 0
-        True
-        """
-        check.instance("dtype", dtype, str)
-        rates = [found.rate.quantile for found in self.matmul if found.dtype == dtype]
-        if not rates:
-            raise check.refuse("dtype", "one that was measured", dtype)
-        return max(rates) / max(self.copy, key=lambda found: found.size).rate.quantile
-
-
-def _catalogue() -> tuple[dict[str, Device], dict[str, Model]]:
-    text = resources.files("labs").joinpath("hardware.json").read_text("utf-8")
-    known = json.loads(text)
-    devices = {name: Device(name=name, **fields) for name, fields in known["devices"].items()}
-    models = {name: Model(name=name, **fields) for name, fields in known["models"].items()}
-    return devices, models
-
-
-_known = _catalogue()
 #: The accelerators by name, their peaks dense, from ``hardware.json``.
-DEVICES: dict[str, Device] = _known[0]
+DEVICES = catalogue.DEVICES
 #: The language models by name.
-MODELS: dict[str, Model] = _known[1]
+MODELS = catalogue.MODELS
 
 
 def ridge_point(device: Device | str, dtype: str) -> float:
@@ -333,7 +158,7 @@ def decode_step(
     devices = check.count("devices", devices)
     peak = _peak(device, dtype)
     weights = model.parameters * BYTES[dtype]
-    cache = batch * context * _kv_bytes(model, dtype)
+    cache = batch * context * kv_bytes_per_token(model, BYTES[dtype])
     _must_fit(weights + cache, device, devices)
     moved = max(weights / device.bandwidth, 2 * batch * model.parameters / peak)
     return float((cache / device.bandwidth + moved) / devices)
@@ -384,7 +209,7 @@ def prefill_time(
     devices = check.count("devices", devices)
     peak = _peak(device, dtype)
     weights = model.parameters * BYTES[dtype]
-    _must_fit(weights + tokens * _kv_bytes(model, dtype), device, devices)
+    _must_fit(weights + tokens * kv_bytes_per_token(model, BYTES[dtype]), device, devices)
     return float(max(weights / device.bandwidth, 2 * tokens * model.parameters / peak) / devices)
 
 
@@ -429,104 +254,8 @@ def largest_batch(
     devices = check.count("devices", devices)
     _peak(device, dtype)
     room = devices * device.memory - model.parameters * BYTES[dtype]
-    return max(0, int(min(room / (context * _kv_bytes(model, dtype)), check.LARGEST_COUNT)))
-
-
-def measure(seconds: float = 3.0) -> Machine:
-    """Measure the present machine: copy bandwidth by size, matrix products by type and size.
-
-    Each case runs at least nine times, one after the other in rounds, so that a change of the
-    machine's speed falls on all; the median is given with an interval that assumes no distribution.
-
-    Parameters
-    ----------
-    seconds : float
-        About how long to measure, above 0, at most 3600.
-
-    Returns
-    -------
-    Machine
-
-    Raises
-    ------
-    ValueError
-        If ``seconds`` is out of range.
-
-    Examples
-    --------
-    >>> [(found.dtype, found.size) for found in measure(0.01).copy]
-    [('fp32', 65536), ('fp32', 1048576), ('fp32', 16777216)]
-    """
-    seconds = check.number("seconds", seconds, above=0, most=3600)
-    cases = _cases()
-    times: dict[tuple[str, str, int], list[float]] = {case: [] for case in cases}
-    deadline = time.perf_counter() + seconds
-    rounds = 0
-    while rounds < 10 or time.perf_counter() < deadline:
-        for case, (run, _) in cases.items():
-            start = time.perf_counter()
-            run()
-            times[case].append(time.perf_counter() - start)
-        rounds += 1
-    found: dict[str, list[Rate]] = {"copy": [], "matmul": []}
-    for (kind, dtype, size), (_, work) in cases.items():
-        rates = work / np.maximum(times[kind, dtype, size][1:], 1e-9)
-        found[kind].append(Rate(dtype, size, quantile_interval(rates, 0.5)))
-    return Machine(copy=tuple(found["copy"]), matmul=tuple(found["matmul"]))
-
-
-def device_of(device: Device | str) -> Device:
-    """Return a device given by itself or by name.
-
-    Parameters
-    ----------
-    device : Device or str
-        An entry of `DEVICES`, or its name.
-
-    Returns
-    -------
-    Device
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown.
-
-    Examples
-    --------
-    >>> device_of("H100") is DEVICES["H100"]
-    True
-    """
-    if isinstance(device, Device):
-        return device
-    return DEVICES[check.one_of("device", device, tuple(DEVICES))]
-
-
-def model_of(model: Model | str) -> Model:
-    """Return a model given by itself or by name.
-
-    Parameters
-    ----------
-    model : Model or str
-        An entry of `MODELS`, or its name.
-
-    Returns
-    -------
-    Model
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown.
-
-    Examples
-    --------
-    >>> model_of("Llama-2-7B").kv_heads
-    32
-    """
-    if isinstance(model, Model):
-        return model
-    return MODELS[check.one_of("model", model, tuple(MODELS))]
+    sequence = context * kv_bytes_per_token(model, BYTES[dtype])
+    return max(0, int(min(room / sequence, check.LARGEST_COUNT)))
 
 
 def _peak(device: Device, dtype: str) -> float:
@@ -534,28 +263,8 @@ def _peak(device: Device, dtype: str) -> float:
     return device.flops[check.one_of("dtype", dtype, tuple(device.flops))]
 
 
-def _kv_bytes(model: Model, dtype: str) -> float:
-    return 2 * model.layers * model.kv_heads * model.head_dim * BYTES[dtype]
-
-
 def _must_fit(needed: float, device: Device, devices: int) -> None:
     room = devices * device.memory
     if needed > room:
         sizes = f"{needed / 1e9:.1f} GB needed, {room / 1e9:.1f} GB on {devices} × {device.name}"
         raise check.refuse("devices", "enough to hold weights and cache", sizes)
-
-
-def _cases() -> dict[tuple[str, str, int], tuple[Callable[[], Any], float]]:
-    """Return what to run and the bytes or operations of each run."""
-    cases: dict[tuple[str, str, int], tuple[Callable[[], Any], float]] = {}
-    for size in (2**16, 2**20, 2**24):
-        source = np.ones(size, np.float32)
-        target = np.empty_like(source)
-        cases["copy", "fp32", size] = partial(np.copyto, target, source), 2.0 * source.nbytes
-    for dtype, kind in (("fp32", np.float32), ("fp64", np.float64)):
-        for size in (64, 256, 768):
-            square = np.ones((size, size), kind)
-            out = np.empty_like(square)
-            product = partial(np.matmul, square, square, out=out)
-            cases["matmul", dtype, size] = product, 2.0 * size**3
-    return cases

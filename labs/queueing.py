@@ -13,14 +13,8 @@ import numpy as np
 from scipy import optimize, special
 
 from labs import validation as check
-from labs.batch_queue import (
-    RESNET50,
-    BatchCurve,
-    BatchServer,
-    BatchTime,
-    batch_server,
-    fit_batch_time,
-)
+from labs.batch_queue import NEGLIGIBLE, BatchServer, batch_server
+from labs.batch_times import RESNET50, BatchCurve, BatchTime, fit_batch_time
 from labs.validation import FloatArray, Real
 
 __all__ = [
@@ -45,7 +39,6 @@ __all__ = [
 ]
 
 MOST_SERVERS = 10_000_000
-NEGLIGIBLE = 1e-17
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,37 @@
 """Who goes first, and what runs where: orders of service, prefix routing, the cheapest fleet."""
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import optimize, sparse
 
+from labs import _moved
 from labs import validation as check
 from labs.validation import FloatArray, IntArray
-from labs.workload import MOST_REQUESTS, Workload, azure_chat, zipf
+
+if TYPE_CHECKING:
+    from labs.scenarios import TenantService, serve_tenants
+
+__all__ = [
+    "POLICIES",
+    "Placement",
+    "Schedule",
+    "TenantService",
+    "order",
+    "place",
+    "serve_tenants",
+]
 
 POLICIES = ("fcfs", "sjf", "priority", "edf", "srpt")
+
+if not TYPE_CHECKING:
+    __getattr__ = _moved.moved_from(__name__)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 @dataclass(frozen=True)
@@ -34,34 +54,6 @@ class Schedule:
 
     start: FloatArray
     finish: FloatArray
-
-
-@dataclass(frozen=True)
-class TenantService:
-    """How requests fared behind a router that follows their prefixes.
-
-    Attributes
-    ----------
-    mean : float
-        Mean time from arrival until a prompt is prefilled, seconds, the first tenth left out.
-    p99 : float
-        The 99th percentile of that time, seconds.
-    hits : float
-        Fraction of requests whose prefix was found.
-    busiest : float
-        Work of the busiest server over the mean server's.
-
-    Examples
-    --------
-    >>> alone = serve_tenants(1.0, 100, 1, token_time=1e-6, slack=0, servers=1, tenants=1)
-    >>> alone.hits, alone.busiest
-    (0.99, 1.0)
-    """
-
-    mean: float
-    p99: float
-    hits: float
-    busiest: float
 
 
 @dataclass(frozen=True)
@@ -156,90 +148,6 @@ def order(
     return _by_key(arrival, service, key, servers)
 
 
-def serve_tenants(
-    rate: float,
-    requests: int,
-    seed: int,
-    token_time: float,
-    slack: int,
-    servers: int = 8,
-    tenants: int = 200,
-    exponent: float = 0.9,
-    prefix: int = 2000,
-    room: int = 30,
-) -> TenantService:
-    """Prefill chat requests of many tenants, each of whom puts a prefix of its own before them.
-
-    The prompts are those of `labs.workload.azure_chat`, each with its tenant's prefix in front;
-    tenants are drawn by Zipf's law. A server keeps the ``room`` prefixes it used last. The router
-    sends a request to the shortest line of a server that keeps its prefix, unless that line is
-    more than ``slack`` requests longer than the shortest of all, which then gets the request and
-    keeps the prefix too. Prefill takes time in proportion to tokens; a prefix found takes none.
-
-    Parameters
-    ----------
-    rate : float
-        Requests per second.
-    requests : int
-        How many, at least 20.
-    seed : int
-        Seed of the generator they are drawn with.
-    token_time : float
-        Seconds to prefill one token, above 0.
-    slack : int
-        At least 0, which is join the shortest queue with ties to a server that keeps the prefix; a
-        large number is pure affinity.
-    servers, tenants : int
-        At least 1.
-    exponent : float
-        Zipf's, at least 0.
-    prefix : int
-        Tokens of each prefix, at least 0.
-    room : int
-        Prefixes that a server keeps, at least 1.
-
-    Returns
-    -------
-    TenantService
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range.
-
-    References
-    ----------
-    Srivatsa et al., "Preble: Efficient distributed prompt scheduling for LLM serving",
-    arXiv:2407.00023, routes by the same trade.
-
-    Examples
-    --------
-    >>> load = dict(rate=20.0, requests=2000, seed=1, token_time=130e-6)
-    >>> serve_tenants(**load, slack=0).hits < serve_tenants(**load, slack=4).hits
-    True
-    """
-    requests = check.count("requests", requests, least=20, most=MOST_REQUESTS)
-    token_time = check.number("token_time", token_time, least=check.LEAST, most=check.MOST)
-    slack = check.count("slack", slack, least=0)
-    servers = check.count("servers", servers, most=1_000_000)
-    tenants = check.count("tenants", tenants, most=MOST_REQUESTS)
-    prefix = check.count("prefix", prefix, least=0)
-    room = check.count("room", room)
-    rng = np.random.default_rng(check.count("seed", seed, least=0))
-    chat = azure_chat(requests, rate, rng)
-    tenant = zipf(tenants, exponent, requests, rng)
-    sojourn, found, work = _follow_prefixes(
-        chat, tenant.tolist(), token_time, token_time * prefix, servers, room, slack
-    )
-    warm = sojourn[requests // 10 :]
-    return TenantService(
-        mean=float(warm.mean()),
-        p99=float(np.quantile(warm, 0.99)),
-        hits=found / requests,
-        busiest=float(work.max() / work.mean()),
-    )
-
-
 def place(
     demand: FloatArray, rate: FloatArray, price: FloatArray, available: IntArray
 ) -> Placement:
@@ -316,44 +224,6 @@ def place(
         return nothing
     devices = np.rint(solved.x).astype(np.int64).reshape(types, classes)
     return Placement(devices, float((devices.sum(axis=1) * cost).sum()), feasible=True)
-
-
-def _follow_prefixes(
-    chat: Workload,
-    tenant: list[int],
-    token_time: float,
-    prefix_time: float,
-    servers: int,
-    room: int,
-    slack: int,
-) -> tuple[FloatArray, int, FloatArray]:
-    """Return sojourns, prefixes found, and the work of each server."""
-    kept: list[OrderedDict[int, None]] = [OrderedDict() for _ in range(servers)]
-    present, free, work = [0] * servers, [-np.inf] * servers, np.zeros(servers)
-    leaving: list[tuple[float, int]] = []
-    sojourn: list[float] = []
-    found = 0
-    own = (token_time * chat.prompt).tolist()
-    for now, who, lasts in zip(chat.arrival.tolist(), tenant, own, strict=True):
-        while leaving and leaving[0][0] <= now:
-            present[heappop(leaving)[1]] -= 1
-        shortest = min(present)
-        near = [s for s in range(servers) if who in kept[s] and present[s] <= shortest + slack]
-        server = min(near, key=present.__getitem__) if near else present.index(shortest)
-        if near:
-            found += 1
-        else:
-            lasts += prefix_time
-        kept[server][who] = None
-        kept[server].move_to_end(who)
-        if len(kept[server]) > room:
-            kept[server].popitem(last=False)
-        free[server] = max(now, free[server]) + lasts
-        present[server] += 1
-        work[server] += lasts
-        heappush(leaving, (free[server], server))
-        sojourn.append(free[server] - now)
-    return np.array(sojourn), found, work
 
 
 def _by_key(arrival: FloatArray, service: FloatArray, key: FloatArray, servers: int) -> Schedule:

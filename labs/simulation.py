@@ -7,10 +7,22 @@ from heapq import heappop, heappush, heapreplace
 from itertools import repeat
 
 import numpy as np
-from scipy import stats
 
 from labs import validation as check
+from labs.intervals import Interval, mean_interval
 from labs.validation import FloatArray, IntArray
+
+__all__ = [
+    "POLICIES",
+    "BatchPath",
+    "Interval",
+    "RoutedPath",
+    "SamplePath",
+    "batching",
+    "fcfs",
+    "mean_interval",
+    "routed",
+]
 
 POLICIES = ("random", "round_robin", "shortest_queue", "power_of_two")
 
@@ -80,36 +92,6 @@ class BatchPath:
     start: FloatArray
     finish: FloatArray
     batch: IntArray
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A mean with a confidence interval; ``value in interval`` asks whether it is covered.
-
-    Attributes
-    ----------
-    mean : float
-        Mean of the sample, in its unit.
-    low : float
-        Lower end.
-    high : float
-        Upper end.
-    level : float
-        Confidence, between 0 and 1.
-
-    Examples
-    --------
-    >>> 2.5 in Interval(mean=2.0, low=1.0, high=3.0, level=0.95)
-    True
-    """
-
-    mean: float
-    low: float
-    high: float
-    level: float
-
-    def __contains__(self, value: float) -> bool:
-        return self.low <= value <= self.high
 
 
 def fcfs(arrival: FloatArray, service: FloatArray, servers: int = 1) -> SamplePath:
@@ -304,52 +286,6 @@ def routed(
         chosen.append(server)
     path = _path(arrival, service, np.array(start))
     return RoutedPath(path.wait, path.start, path.finish, np.array(chosen, dtype=np.int64))
-
-
-def mean_interval(sample: FloatArray, level: float = 0.95) -> Interval:
-    """Return the mean of a correlated sample with a confidence interval by batch means.
-
-    The sample is cut into 20 runs (fewer when it is short); their means are nearly independent
-    when each run is much longer than the correlation lasts, and Student's t does the rest. A
-    sample path starts empty: drop its warm-up first.
-
-    Parameters
-    ----------
-    sample : array (n,)
-        At least four numbers in order of time.
-    level : float
-        Confidence, between 0 and 1.
-
-    Returns
-    -------
-    Interval
-
-    Raises
-    ------
-    ValueError
-        If the sample is too short or an argument out of range.
-
-    References
-    ----------
-    Schmeiser, "Batch size effects in the analysis of simulation output", Operations Research
-    30 (1982): 10 to 30 batches suffice.
-
-    Examples
-    --------
-    >>> interval = mean_interval([1.0, 2.0, 3.0, 4.0] * 25)
-    >>> interval.mean, 2.5 in interval
-    (2.5, True)
-    """
-    sample = check.sequence("sample", sample, least=-check.MOST, most=check.MOST)
-    level = check.number("level", level, above=0, below=1)
-    if sample.size < 4:
-        raise check.refuse("sample", "of length 4 or more", f"length {sample.size}")
-    batches = min(20, sample.size // 2)
-    means = np.array([run.mean() for run in np.array_split(sample, batches)])
-    mean = float(sample.mean())
-    error = float(means.std(ddof=1)) / batches**0.5
-    reach = float(stats.t.ppf((1 + level) / 2, batches - 1)) * error
-    return Interval(mean=mean, low=mean - reach, high=mean + reach, level=level)
 
 
 def _path(arrival: FloatArray, service: FloatArray, start: FloatArray) -> SamplePath:

@@ -3,11 +3,22 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from labs import validation as check
 from labs.engine import Timeline
-from labs.validation import BoolArray, FloatArray, Real
+from labs.intervals import QuantileInterval, quantile_interval
+from labs.validation import BoolArray, Real
+
+__all__ = [
+    "AlertWindow",
+    "QuantileInterval",
+    "alert_windows",
+    "attainment",
+    "burn_rate",
+    "error_budget",
+    "goodput",
+    "quantile_interval",
+]
 
 DAY = 86_400.0
 HOUR = 3_600.0
@@ -43,36 +54,6 @@ class AlertWindow:
     burn_rate: float
     budget_share: float
     action: str
-
-
-@dataclass(frozen=True)
-class QuantileInterval:
-    """A sample quantile with a confidence interval; ``value in interval`` asks if it is covered.
-
-    Attributes
-    ----------
-    quantile : float
-        Of the sample, in its unit.
-    low : float
-        Lower end; ``-inf`` where the sample is too short for one.
-    high : float
-        Upper end; ``inf`` where the sample is too short for one.
-    level : float
-        Confidence, between 0 and 1.
-
-    Examples
-    --------
-    >>> 2.5 in QuantileInterval(quantile=2.0, low=1.0, high=3.0, level=0.95)
-    True
-    """
-
-    quantile: float
-    low: float
-    high: float
-    level: float
-
-    def __contains__(self, value: float) -> bool:
-        return self.low <= value <= self.high
 
 
 def error_budget(slo: Real, days: Real) -> Real:
@@ -191,55 +172,6 @@ def alert_windows(days: float = 30) -> tuple[AlertWindow, ...]:
         )
         for window, share, action in WINDOWS
     )
-
-
-def quantile_interval(sample: FloatArray, p: float, level: float = 0.95) -> QuantileInterval:
-    """Return a sample quantile with a confidence interval that assumes no distribution.
-
-    The number of observations below the true p-quantile is binomial(n, p), so two order
-    statistics enclose it with at least the stated confidence; where the sample is too short for
-    one of them, that end is infinite. Observations must be independent.
-
-    Parameters
-    ----------
-    sample : array (n,)
-        At least one observation, of any unit.
-    p : float
-        Between 0 and 1: 0.95 for the 95th percentile.
-    level : float
-        Confidence, between 0 and 1.
-
-    Returns
-    -------
-    QuantileInterval
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range.
-
-    References
-    ----------
-    David and Nagaraja, Order Statistics, 3rd ed., §7.1.
-
-    Examples
-    --------
-    >>> interval = quantile_interval(np.arange(1.0, 101.0), 0.5)
-    >>> interval.low, interval.high
-    (40.0, 61.0)
-    """
-    ordered = np.sort(check.sequence("sample", sample, least=-check.MOST, most=check.MOST))
-    p = check.number("p", p, above=0, below=1)
-    level = check.number("level", level, above=0, below=1)
-    if not ordered.size:
-        raise check.refuse("sample", "of length 1 or more", "length 0")
-    below = float(stats.binom.ppf((1 - level) / 2, ordered.size, p))
-    above = float(stats.binom.ppf((1 + level) / 2, ordered.size, p))
-    quantile = float(np.quantile(ordered, p))
-    low = float(ordered[int(below) - 1]) if below >= 1 else -np.inf
-    high = float(ordered[int(above)]) if above < ordered.size else np.inf
-    # An extreme quantile of a short sample can fall outside: widen, which loses no confidence.
-    return QuantileInterval(quantile, min(low, quantile), max(high, quantile), level)
 
 
 def attainment(timeline: Timeline, ttft: float, tpot: float) -> float:

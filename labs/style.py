@@ -7,10 +7,24 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from labs import _extras
 from labs import validation as check
+from labs.prose import quote
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+__all__ = [
+    "DASHES",
+    "FAINT",
+    "INK",
+    "PALETTE",
+    "THEMED",
+    "Picture",
+    "figure",
+    "quote",
+    "show",
+]
 
 PALETTE = (
     ("#0062a3", "#56b4e9"),
@@ -80,9 +94,10 @@ def figure(width: float = 7.0, height: float = 3.4, **subplots: Any) -> tuple["F
     >>> len(ax)
     2
     """
-    import matplotlib as mpl
-    from cycler import cycler
-    from matplotlib import pyplot as plt
+    with _extras.needed_by(__name__):
+        import matplotlib as mpl
+        from cycler import cycler
+        from matplotlib import pyplot as plt
 
     size = tuple(check.number(n, v, above=0) for n, v in (("width", width), ("height", height)))
     ink, faint = INK[0], FAINT[0]
@@ -141,9 +156,10 @@ def show(figure: "Figure", alt: str) -> Picture:
     >>> show(figure()[0], "Two empty axes.")
     Picture('Two empty axes.')
     """
-    import matplotlib as mpl
-    from matplotlib import pyplot as plt
-    from matplotlib.figure import Figure
+    with _extras.needed_by(__name__):
+        import matplotlib as mpl
+        from matplotlib import pyplot as plt
+        from matplotlib.figure import Figure
 
     check.instance("figure", figure, Figure)
     if not check.instance("alt", alt, str).strip():
@@ -153,39 +169,6 @@ def show(figure: "Figure", alt: str) -> Picture:
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)
     return Picture(svg=_themed(buffer.getvalue(), alt), alt=alt)
-
-
-def quote(**numbers: str) -> None:
-    """Keep numbers under names, so that prose quotes what a cell computed.
-
-    In a lesson, ``{glue:text}`name``` shows the number; nothing is typed twice.
-
-    Parameters
-    ----------
-    **numbers : str
-        Each number as the prose will show it, such as ``f"{value:.1f}"``.
-
-    Raises
-    ------
-    ValueError
-        If one is not text.
-
-    Examples
-    --------
-    >>> quote(useful=3)
-    Traceback (most recent call last):
-    ...
-    ValueError: useful must be a str, got 3
-    """
-    from IPython.display import publish_display_data
-
-    for name, number in numbers.items():
-        check.instance(name, number, str)
-    for name, number in numbers.items():
-        publish_display_data(  # type: ignore[no-untyped-call]
-            {"application/papermill.record/text/plain": repr(number)},
-            {"scrapbook": {"name": name, "mime_prefix": "application/papermill.record/"}},
-        )
 
 
 def _theme_css() -> str:

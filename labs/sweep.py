@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from labs import _extras
 from labs import validation as check
 
 
@@ -99,7 +100,8 @@ def run(
     >>> len(noisy.results), len(noisy.results[0])
     (2, 2)
     """
-    from joblib import Parallel, delayed
+    with _extras.needed_by(__name__):
+        from joblib import Parallel, delayed
 
     if not callable(function):
         raise check.refuse("function", "callable", function)

@@ -6,24 +6,59 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from importlib import resources
 from os import PathLike
-from typing import Any, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from labs import validation as check
-from labs.validation import FloatArray, IntArray
+from labs.traces import (
+    PrefixCache,
+    azure_chat_facts,
+    mooncake_facts,
+    mooncake_prefix_cache,
+)
+from labs.validation import BoolArray, FloatArray, IntArray
+
+__all__ = [
+    "PrefixCache",
+    "Workload",
+    "azure_chat",
+    "azure_chat_facts",
+    "mooncake_facts",
+    "mooncake_prefix_cache",
+    "poisson",
+    "read_azure",
+    "read_csv",
+    "read_mooncake",
+    "zipf",
+]
 
 Path = str | PathLike[str]
-Row = tuple[float | int, int, int, tuple[int, ...] | None]
 Record = TypeVar("Record")
 
 TICKS = 1_000_000_000
 TIMESTAMP = r"(\S+[T ]\d\d:\d\d(?::\d\d)?)(?:[.,](\d+))?(Z|[+-]\d\d:?\d\d)?"
 LONGEST = 10**12
 MOST_REQUESTS = 100_000_000
+
+
+class _Moment(NamedTuple):
+    """An arrival as a log tells it: seconds as they stand, or a timestamp in whole ticks.
+
+    Attributes
+    ----------
+    value : float or int
+        Seconds; or nanoseconds since the year 2000, which a float would round.
+    second : int
+        Of these units make a second: 1 or `TICKS`.
+    """
+
+    value: float | int
+    second: int
+
+
+Row = tuple[_Moment, int, int, tuple[int, ...] | None]
 
 
 @dataclass(frozen=True)
@@ -77,45 +112,105 @@ class Workload:
     def __len__(self) -> int:
         return int(self.arrival.size)
 
+    def __getitem__(self, kept: slice | BoolArray) -> "Workload":
+        """Return some of the requests, with their blocks; their arrivals stay as they are.
 
-@dataclass(frozen=True)
-class PrefixCache:
-    """What an LRU cache of prefix blocks did on the Mooncake conversation trace.
+        Parameters
+        ----------
+        kept : slice or array (n,) of bool
+            A slice must not run backwards.
 
-    Attributes
-    ----------
-    capacity : int
-        Blocks of 512 tokens that fit.
-    hit_ratio : float
-        Leading blocks found over all blocks.
-    tokens_cached : float
-        Share of prompt tokens that need no prefill.
-    own_hit : float
-        Share of requests that found more than the one block which all requests begin with.
-    uncached_mean : float
-        Tokens of a prompt left to prefill, mean over requests.
-    uncached_p50 : float
-        Their median.
-    uncached_p90 : float
-        Their 90th percentile.
-    uncached_p99 : float
-        Their 99th percentile.
+        Returns
+        -------
+        Workload
 
-    Examples
-    --------
-    >>> endless = mooncake_prefix_cache(182_790)
-    >>> round(endless.hit_ratio, 3), round(endless.tokens_cached, 3)
-    (0.366, 0.374)
-    """
+        Raises
+        ------
+        ValueError
+            If it is neither, runs backwards or is of another length.
 
-    capacity: int
-    hit_ratio: float
-    tokens_cached: float
-    own_hit: float
-    uncached_mean: float
-    uncached_p50: float
-    uncached_p90: float
-    uncached_p99: float
+        Examples
+        --------
+        >>> three = Workload([0.0, 1.0, 2.0], [10, 20, 30], [1, 2, 3])
+        >>> three[1:].arrival.tolist(), three[three.prompt < 25].output.tolist()
+        ([1.0, 2.0], [1, 2])
+        """
+        if isinstance(kept, slice):
+            backwards = isinstance(kept.step, int) and kept.step < 0
+            try:
+                places = None if backwards else np.arange(len(self))[kept]
+            except (TypeError, ValueError):
+                places = None
+            if places is None:
+                raise check.refuse("kept", "a slice of whole numbers that runs forward", kept)
+        else:
+            places = np.flatnonzero(_mask("kept", kept, len(self)))
+        blocks = self.blocks
+        return Workload(
+            self.arrival[places],
+            self.prompt[places],
+            self.output[places],
+            None if blocks is None else tuple([blocks[place] for place in places.tolist()]),
+        )
+
+    def at_rate(self, rate: float) -> "Workload":
+        """Return the same requests at another mean rate: every gap is scaled alike.
+
+        ``(n - 1) / (last arrival - first arrival)`` is the rate; the first arrival stays.
+
+        Parameters
+        ----------
+        rate : float
+            Requests per second, above 0.
+
+        Returns
+        -------
+        Workload
+
+        Raises
+        ------
+        ValueError
+            If the rate is out of range, or all requests arrive at one moment.
+
+        Examples
+        --------
+        >>> Workload([3.0, 4.0, 7.0], [10] * 3, [5] * 3).at_rate(4.0).arrival.tolist()
+        [3.0, 3.125, 3.5]
+        """
+        rate = check.number("rate", rate, least=check.LEAST, most=check.MOST)
+        since = self.arrival - self.arrival[:1]
+        if not since.size or not since[-1]:
+            raise check.refuse("workload", "of arrivals at two moments or more", f"{len(self)}")
+        # Shares of the whole first: the last arrival then falls where the rate puts it.
+        apart = since / since[-1] * ((len(self) - 1) / rate)
+        return Workload(self.arrival[0] + apart, self.prompt, self.output, self.blocks)
+
+    def window(self, start: float, end: float) -> "Workload":
+        """Return the requests that arrive from ``start`` until before ``end``, when they do.
+
+        Parameters
+        ----------
+        start, end : float
+            Seconds on the clock of ``arrival``; infinite for no limit.
+
+        Returns
+        -------
+        Workload
+
+        Raises
+        ------
+        ValueError
+            If the end lies before the start.
+
+        Examples
+        --------
+        >>> Workload([0.0, 1.0, 2.0], [10] * 3, [5] * 3).window(1.0, 2.0).arrival.tolist()
+        [1.0]
+        """
+        start = check.number("start", start, infinite=True)
+        end = check.number("end", end, least=start, infinite=True)
+        first, past = np.searchsorted(self.arrival, [start, end]).tolist()
+        return self[first:past]
 
 
 def read_azure(path: Path) -> Workload:
@@ -312,95 +407,6 @@ def azure_chat(n: int, rate: float, rng: np.random.Generator) -> Workload:
     return Workload(np.cumsum(gaps), lengths["prompt"], lengths["output"])
 
 
-@cache
-def azure_chat_facts() -> dict[str, Any]:
-    """Return the recorded statistics of the Azure chat trace, with their source.
-
-    Returns
-    -------
-    dict
-        ``requests``, ``rate``, ``interarrival_cv``, ``correlation`` of prompt and output,
-        ``quantiles`` (level and tokens of each), the ``joint`` table and the ``source``.
-
-    References
-    ----------
-    Patel et al., "Splitwise", ISCA 2024; statistics of AzureLLMInferenceTrace_conv, CC-BY-4.0.
-
-    Examples
-    --------
-    >>> azure_chat_facts()["requests"]
-    19366
-    """
-    return _recorded("azure_chat.json")
-
-
-@cache
-def mooncake_facts() -> dict[str, Any]:
-    """Return the recorded statistics of the Mooncake conversation trace, with their source.
-
-    One hour of requests to a chat service, each prompt cut into prefix blocks of 512 tokens. Every
-    prompt begins with the same block. A prompt found whole still computes its last token.
-
-    Returns
-    -------
-    dict
-        ``requests``, ``rate``, ``blocks`` and ``distinct_blocks``, ``quantiles`` of prompt and
-        output (level and tokens), ``reuse`` (share of blocks ``requested_once``; share of the 1%
-        longest prefills that are ``tail_first_visits``, finding the common block alone in an
-        endless cache; quantiles of the ``seconds`` until a block is requested again, the common
-        one left out), ``lru`` by capacity
-        (see `PrefixCache`), leading blocks found over all blocks by ``policies`` and capacity
-        (those of `labs.caching.hits`, and LRU evicting the end of a prompt before its beginning),
-        and the ``source``.
-
-    References
-    ----------
-    Qin et al., "Mooncake: Trading more storage for less computation", FAST 2025; statistics of
-    conversation_trace of kvcache-ai/Mooncake, Apache-2.0.
-
-    Examples
-    --------
-    >>> mooncake_facts()["requests"], mooncake_facts()["distinct_blocks"]
-    (12031, 182790)
-    """
-    return _recorded("mooncake_conversation.json")
-
-
-def mooncake_prefix_cache(capacity: int) -> PrefixCache:
-    """Return what an LRU prefix cache did on the Mooncake conversation trace.
-
-    Parameters
-    ----------
-    capacity : int
-        Blocks of 512 tokens, one of ``mooncake_facts()["lru"]["capacity"]``; the last of them
-        holds every block of the trace.
-
-    Returns
-    -------
-    PrefixCache
-
-    Raises
-    ------
-    ValueError
-        If nothing is recorded at that capacity.
-
-    References
-    ----------
-    Qin et al., "Mooncake: Trading more storage for less computation", FAST 2025.
-
-    Examples
-    --------
-    >>> mooncake_prefix_cache(10_000).hit_ratio
-    0.211165
-    """
-    capacity = check.count("capacity", capacity)
-    recorded = mooncake_facts()["lru"]
-    if capacity not in recorded["capacity"]:
-        raise check.refuse("capacity", f"one of {recorded['capacity']}", capacity)
-    place = recorded["capacity"].index(capacity)
-    return PrefixCache(**{name: column[place] for name, column in recorded.items()})
-
-
 def poisson(rate: float, n: int, rng: np.random.Generator) -> FloatArray:
     """Return arrival times of a Poisson process: independent, exponentially distributed gaps.
 
@@ -475,11 +481,6 @@ def zipf(objects: int, exponent: float, n: int, rng: np.random.Generator) -> Int
     return np.minimum(found, objects - 1)
 
 
-def _recorded(name: str) -> dict[str, Any]:
-    facts: dict[str, Any] = json.loads(resources.files("labs").joinpath(name).read_text("utf-8"))
-    return facts
-
-
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the lines of a file with their numbers, naming the line that is not UTF-8."""
     if not isinstance(path, str | PathLike):
@@ -524,38 +525,50 @@ def _workload(
     for line, record in records:
         try:
             requests.append(parse(record))
-            if type(requests[-1][0]) is not type(requests[0][0]):
+            if requests[-1][0].second != requests[0][0].second:
                 raise ValueError("arrival mixes seconds and timestamps")
         except (ValueError, RecursionError) as problem:
             raise ValueError(f"{path}:{line}: {problem}") from None
     if not requests:
         raise ValueError(f"{path}:1: holds no requests")
-    requests.sort(key=lambda request: request[0])
+    requests.sort(key=lambda request: request[0].value)
     arrival, prompt, output, blocks = zip(*requests, strict=True)
-    second = TICKS if isinstance(arrival[0], int) else 1
+    first, second = arrival[0]
     return Workload(
-        np.array([(moment - arrival[0]) / second for moment in arrival]),
+        np.array([(moment.value - first) / second for moment in arrival]),
         np.array(prompt),
         np.array(output),
         None if blocks[0] is None else blocks,
     )
 
 
-def _milliseconds(value: object) -> float:
+def _mask(name: str, value: object, size: int) -> BoolArray:
+    try:
+        mask = np.asarray(value)
+    except ValueError:
+        mask = np.empty(0)
+    if mask.dtype != np.bool_ or mask.ndim != 1:
+        raise check.refuse(name, "a slice or a mask of true and false", value)
+    if mask.size != size:
+        raise check.refuse(name, f"of length {size}", f"length {mask.size}")
+    return mask
+
+
+def _milliseconds(value: object) -> _Moment:
     if type(value) not in (int, float) or not abs(float(value)) < 1e15:  # type: ignore[arg-type]
         raise ValueError(f"timestamp must be a number of milliseconds, got {value!r}")
-    return float(value) / 1000  # type: ignore[arg-type]
+    return _Moment(float(value) / 1000, second=1)  # type: ignore[arg-type]
 
 
-def _moment(value: str | float) -> float | int:
-    """Read seconds as a float, or an ISO 8601 timestamp as a whole number of ticks."""
+def _moment(value: str | float) -> _Moment:
+    """Read seconds, or an ISO 8601 timestamp."""
     try:
         seconds = float(value)
     except (TypeError, ValueError, OverflowError):
-        return _timestamp(str(value))
+        return _Moment(_timestamp(str(value)), second=TICKS)
     if not np.isfinite(seconds):
         raise ValueError(f"arrival must be finite, got {value!r}")
-    return seconds
+    return _Moment(seconds, second=1)
 
 
 def _timestamp(text: str) -> int:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labs import caching, hardware, simulation, workload
+from labs import caching, simulation, workload
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -482,22 +482,6 @@ def test_with_endless_room_every_repeat_of_the_real_trace_hits(mooncake_trace: P
     blocks = np.concatenate(conversation(mooncake_trace))
     # Blocks there are named by all that stands before them, so a repeat is a leading hit.
     assert caching.prefix_hits(trace.blocks, 10**7).sum() == blocks.size - np.unique(blocks).size
-
-
-# What a KV cache weighs
-
-
-@pytest.mark.parametrize("name", hardware.MODELS)
-def test_kv_bytes_count_two_tensors_a_layer(name: str) -> None:
-    model = hardware.MODELS[name]
-    width = 2 * model.layers * model.kv_heads * model.head_dim
-    assert caching.kv_bytes_per_token(name) == 2 * width
-    assert caching.kv_bytes_per_token(model, 1) == width
-    assert caching.kv_bytes_per_token(model, 0.5) == width / 2
-
-
-def test_llama_2_7b_keeps_half_a_mebibyte_a_token() -> None:
-    assert caching.kv_bytes_per_token("Llama-2-7B") == 2 * 32 * 32 * 128 * 2 == 524_288
 
 
 # Bad input

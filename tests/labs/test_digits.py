@@ -11,6 +11,7 @@ from scipy import stats
 from sklearn.datasets import load_digits
 
 from labs import digits, distillation
+from labs import validation as check
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -76,6 +77,77 @@ def test_the_same_seed_gives_the_same_network(teacher: digits.Training) -> None:
         assert first.loss.tolist() != other.loss.tolist()
 
 
+def trained_by_public_functions(
+    teacher: digits.Network, seed: int, temperature: float, weight: float, epochs: int
+) -> digits.Network:
+    """Adam as `digits` documents it, with every step through functions that check."""
+    data, chance = digits.load(), rng(seed)
+    sizes = [(64, 6), (6, 10)]
+    parts = [chance.normal(0, np.sqrt(2 / size[0]), size) for size in sizes]
+    parts += [np.zeros(6), np.zeros(10)]
+    mean, square = ([np.zeros_like(part) for part in parts] for _ in range(2))
+    step, target = 0, teacher.logits(data.train_x)
+    for _ in range(epochs):
+        for rows in np.array_split(chance.permutation(300), 300 // 64):
+            step += 1
+            network = digits.Network(tuple(parts[:2]), tuple(parts[2:]))
+            image, hidden, logits = network.activations(data.train_x[rows])
+            slope = distillation.distillation_loss(
+                logits, target[rows], data.train_y[rows], temperature, weight
+            ).gradient
+            back = (slope @ parts[1].T) * (hidden > 0)
+            slopes = [image.T @ back, hidden.T @ slope, back.sum(axis=0), slope.sum(axis=0)]
+            for index, each in enumerate(slopes):
+                mean[index] += (1 - 0.9) * (each - mean[index])
+                square[index] += (1 - 0.999) * (each**2 - square[index])
+                size = np.sqrt(square[index] / (1 - 0.999**step)) + 1e-8
+                parts[index] = parts[index] - 0.003 * (mean[index] / (1 - 0.9**step)) / size
+    return digits.Network(tuple(parts[:2]), tuple(parts[2:]))
+
+
+@pytest.mark.parametrize(("temperature", "weight"), [(1.0, 0.0), (4.0, 0.9), (8.0, 1.0)])
+def test_steps_that_are_not_checked_again_are_the_same_to_the_last_bit(
+    teacher: digits.Training, temperature: float, weight: float
+) -> None:
+    mix = {"temperature": temperature, "soft_weight": weight, "epochs": 4, "labelled": 300}
+    found = digits.distill(teacher.network, (6,), rng(3), **mix).network
+    slow = trained_by_public_functions(teacher.network, 3, temperature, weight, 4)
+    for one, other in zip(
+        (*found.weights, *found.biases), (*slow.weights, *slow.biases), strict=True
+    ):
+        assert one.tobytes() == other.tobytes()
+
+
+def test_training_checks_each_epoch_and_not_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[str] = []
+    numbers = check.numbers
+    monkeypatch.setattr(
+        check, "numbers", lambda name, *a, **k: called.append(name) or numbers(name, *a, **k)
+    )
+
+    def checks(labelled: int) -> int:
+        called.clear()
+        digits.teach((6,), rng(), epochs=3, labelled=labelled)
+        return len(called)
+
+    assert checks(1200) == checks(64)
+
+
+def test_labels_alone_are_taught_without_soft_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(distillation, "_divergence")
+    assert digits.teach((6,), rng(), epochs=2, labelled=100).loss.shape == (2,)
+
+
+def test_a_teacher_that_cannot_teach_digits_is_refused() -> None:
+    three = digits.Network((np.ones((64, 3)),), (np.zeros(3),))
+    with pytest.raises(ValueError, match=r"^teacher must be of 10 outputs"):
+        digits.distill(three, (4,), rng(), epochs=1)
+    ten = digits.Network((np.ones((64, 10)),), (np.zeros(10),))
+    first = int(digits.load().train_y[0])
+    with pytest.raises(ValueError, match=rf"^without must be .*, got {first}$"):
+        digits.distill(ten, (4,), rng(), epochs=1, labelled=1, without=first)
+
+
 def test_layers_are_as_asked() -> None:
     network = digits.teach((12, 5), rng(), epochs=1, labelled=64).network
     assert [weight.shape for weight in network.weights] == [(64, 12), (12, 5), (5, 10)]
@@ -116,7 +188,7 @@ def test_logits_and_gradients_are_torchs(hidden: tuple[int, ...]) -> None:
     assert network.logits(x) == pytest.approx(logits.detach().numpy(), rel=1e-10, abs=1e-12)
     torch.nn.functional.cross_entropy(logits, torch.tensor(y)).backward()
     loss = distillation.distillation_loss(values[-1], np.zeros((50, 10)), y, soft_weight=0.0)
-    slopes = digits._slopes(network, values, loss.gradient)
+    slopes = digits._slopes(network.weights, values, loss.gradient)
     for slope, part in zip(slopes, parts, strict=True):
         assert slope == pytest.approx(part.grad.numpy(), rel=1e-9, abs=1e-13)
 
@@ -249,39 +321,6 @@ def test_a_sweep_of_labels_alone_does_not_know_the_teacher(teacher: digits.Train
     other = digits.teach((5,), rng(), epochs=1).network
     found = [digits.sweep(t, 8, [(3.0, 0.0)], [0, 1], [20]) for t in (teacher.network, other)]
     assert found[0].tolist() == found[1].tolist()
-
-
-# Paired losses
-
-
-@pytest.mark.parametrize(("b", "c", "n"), [(8, 0, 100), (30, 12, 500), (3, 3, 50), (0, 0, 20)])
-def test_a_paired_loss_is_agresti_and_mins(b: int, c: int, n: int) -> None:
-    truth = np.zeros(n, int)
-    teacher, student = truth.copy(), truth.copy()
-    student[:b], teacher[b : b + c] = 1, 2
-    found = digits.paired_loss(truth, teacher, student, level=0.9)
-    assert (found.only_teacher, found.only_student) == (b, c)
-    assert found.loss == pytest.approx((b - c) / n)
-    # Their formula as printed: Wald's with half an observation more in each of the four cells.
-    m, x, y = n + 2, b + 0.5, c + 0.5
-    half = stats.norm.ppf(0.95) * math.sqrt(x + y - (x - y) ** 2 / m) / m
-    assert (found.low, found.high) == pytest.approx(((x - y) / m - half, (x - y) / m + half))
-    expected = stats.binomtest(b, b + c).pvalue if b + c else 1
-    assert found.p_value == pytest.approx(expected)
-
-
-def test_a_paired_interval_holds_the_true_loss_as_often_as_it_says() -> None:
-    chance, truth = rng(5), np.zeros(300, int)
-    lost, won = 0.04, 0.015
-    held = 0
-    for _ in range(2000):
-        draw = chance.random(truth.size)
-        student, teacher = (draw < lost).astype(int), (draw > 1 - won).astype(int)
-        found = digits.paired_loss(truth, teacher, student)
-        held += found.low <= lost - won <= found.high
-    low, high = stats.binomtest(held, 2000).proportion_ci(0.999)
-    assert low < 0.96
-    assert high > 0.94
 
 
 # Bad input

@@ -48,6 +48,20 @@ def torch_loss(
     return float(loss.detach()), scores.grad.numpy()
 
 
+@given(batches(), temperatures)
+def test_a_weight_of_nothing_costs_nothing(batch: Any, temperature: float) -> None:
+    student, teacher, labels = batch
+    whole = d.distillation_loss(student, teacher, labels, temperature, 0.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(d, "_divergence")
+        found = d.distillation_loss(student, teacher, labels, temperature, 0.0)
+    # What it would have been times 0 is added: nothing changes, to the last bit.
+    slope = d._divergence(student, teacher, temperature)[1]
+    padded = 0.0 * slope / len(student) + found.gradient
+    assert found.loss == whole.loss
+    assert found.gradient.tobytes() == whole.gradient.tobytes() == padded.tobytes()
+
+
 # Softmax
 
 

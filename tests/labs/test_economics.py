@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from labs import economics
 from labs.economics import Prices, replicas_for
-from labs.engine import Engine, StepTime
+from labs.engine import POLICIES, Engine, StepTime
 from labs.workload import Workload, azure_chat
 
 STEP = StepTime(7e-3, 90e-6, 30e-6, 0.25e-6)
@@ -154,6 +154,46 @@ def test_what_no_number_mends_is_named(
     plan = replicas_for(FEW, engine, ttft, tpot, max_replicas=9)
     assert (plan.replicas, plan.feasible, plan.binding) == (9, False, binding)
     assert plan.ttft == (math.inf if binding == "kv_tokens" else 1)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize(("ttft", "tpot"), [(0.005, 0.06), (9.0, 0.005)])
+def test_what_no_request_meets_alone_is_simulated_once(
+    policy: str, ttft: float, tpot: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A step takes 7 ms: neither limit of 5 ms is met by any number of replicas.
+    requests = azure_chat(60, 5.0, np.random.default_rng(0))
+    engine = Engine(STEP, kv_tokens=110_000, policy=policy)
+    runs: list[int] = []
+    run = Engine.run
+    monkeypatch.setattr(Engine, "run", lambda self, part: runs.append(len(part)) or run(self, part))
+    plan = replicas_for(requests, engine, ttft, tpot, max_replicas=8)
+    assert (plan.feasible, plan.replicas) == (False, 8)
+    assert sum(runs) == len(requests)
+    assert plan.binding == ("ttft" if ttft < 1 else "tpot")
+    assert (plan.ttft, plan.tpot) == tails(requests, engine, 8, 0.99, "round_robin")
+
+
+def test_an_objective_that_is_just_met_alone_is_not_given_up() -> None:
+    # Late in a day a simulated time is rounded: 1e9 + .1 - 1e9 is below .1, and meets that.
+    requests = Workload([1e9], [1], [2])
+    engine = Engine(StepTime(0.1, 0, 0, 0))
+    timeline = engine.run(requests)
+    found = max(timeline.ttft[0], timeline.tpot[0])
+    assert replicas_for(requests, engine, found, found).feasible
+    assert replicas_for(requests, engine, found, found, max_replicas=1).feasible
+
+
+def test_replicas_are_sent_their_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    requests = Workload([0.0, 0.1, 0.2], [10] * 3, [2] * 3, ((1, 2), (1, 3), (4,)))
+    seen: list[Any] = []
+    run = Engine.run
+    monkeypatch.setattr(
+        Engine, "run", lambda self, part: seen.append(part.blocks) or run(self, part)
+    )
+    replicas_for(requests, Engine(StepTime(1, 0, 0, 0), max_batch=1), 1.0, 2.0, max_replicas=2)
+    assert ((1, 2), (4,)) in seen
+    assert ((1, 3),) in seen
 
 
 def test_too_few_allowed_is_infeasible_and_says_what_is_missing() -> None:

@@ -1,7 +1,6 @@
 """The engine against a naive simulator of the same rules, and the rules one at a time."""
 
 import math
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +101,28 @@ def test_the_reference_is_exercised() -> None:
     assert outcome.rejected == [2]
     assert [step.admitted for step in outcome.steps[:3]] == [[0], [1], [3]]
     assert_same(timeline, outcome, rtol=0)
+
+
+@settings(max_examples=200)
+@given(requests(rough), engines(rough))
+def test_a_request_alone_takes_what_it_takes_alone_and_company_takes_no_less(
+    work: list[tuple[float, int, int]], setup: dict[str, Any]
+) -> None:
+    settings = {name: value for name, value in setup.items() if name != "cost"}
+    engine, requested = Engine(StepTime(*setup["cost"]), **settings), workload_of(work)
+    ttft, tpot = engine.alone(requested)
+    for index in range(len(work)):
+        one = engine.run(requested[index : index + 1])
+        waits = math.inf if one.rejected.size else one.ttft[0]
+        assert ttft[index] == pytest.approx(waits, rel=1e-9, abs=1e-12)
+        assert tpot[index] == pytest.approx(one.tpot[0], rel=1e-9, abs=1e-12, nan_ok=True)
+    together = engine.run(requested)
+    served = np.isfinite(together.ttft)
+    assert (np.isfinite(ttft) == served).all()
+    assert (together.ttft[served] >= ttft[served] * (1 - 1e-9) - 1e-12).all()
+    several = np.isfinite(together.tpot)
+    assert (np.isfinite(tpot) == several).all()
+    assert (together.tpot[several] >= tpot[several] * (1 - 1e-9) - 1e-12).all()
 
 
 # The rules, by hand
@@ -309,40 +330,6 @@ def test_chunks_trade_first_tokens_for_steady_ones_without_the_trace() -> None:
     )
     assert np.nanquantile(chunked.tpot, 0.99) < np.nanquantile(mixed.tpot, 0.99)
     assert np.quantile(chunked.ttft, 0.99) > np.quantile(mixed.ttft, 0.99)
-
-
-# serve_chat
-
-
-@pytest.mark.parametrize("policy", POLICIES)
-def test_serve_chat_is_the_engine_on_drawn_chat(policy: str) -> None:
-    service = serve_chat(2.0, 400, 5, STEP, 110_000, policy, token_budget=300, max_batch=64)
-    chat = azure_chat(400, 2.0, np.random.default_rng(5))
-    engine = Engine(STEP, max_batch=64, kv_tokens=110_000, policy=policy, token_budget=300)
-    timeline = engine.run(chat)
-    span = timeline.finish.max() - chat.arrival[0]
-    assert service.p50_ttft == np.quantile(timeline.ttft, 0.5)
-    assert service.p99_ttft == np.quantile(timeline.ttft, 0.99)
-    assert service.p50_tpot == np.nanquantile(timeline.tpot, 0.5)
-    assert service.p99_tpot == np.nanquantile(timeline.tpot, 0.99)
-    assert service.p99_tbt == timeline.tbt_quantile(0.99)
-    assert service.output_rate == pytest.approx(chat.output.sum() / span)
-    assert service.busy == pytest.approx(timeline.busy / span)
-    assert service.busy <= 1
-    assert service.mean_batch == timeline.mean_batch
-
-
-def test_serve_chat_takes_the_step_as_a_dictionary() -> None:
-    as_dict = {"base": 7e-3, "prefill_token": 90e-6, "sequence": 30e-6, "kv_token": 0.25e-6}
-    assert serve_chat(1.0, 50, 1, as_dict) == serve_chat(1.0, 50, 1, STEP)
-    assert serve_chat(1.0, 50, 1, STEP) != serve_chat(1.0, 50, 2, STEP)
-
-
-def test_an_engine_and_a_chat_service_have_the_same_defaults() -> None:
-    engine = Engine(STEP, 256, kv_tokens=None, policy="mixed", max_prefill=None, token_budget=512)
-    assert Engine(STEP) == engine
-    for name in ("max_batch", "kv_tokens", "policy", "token_budget"):
-        assert signature(serve_chat).parameters[name].default == getattr(engine, name)
 
 
 # Bad input

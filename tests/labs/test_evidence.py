@@ -49,6 +49,11 @@ def plain() -> dict[str, Any]:
     return decide(1.7, RULE, rate=2.5, seed=7, sample=np.array([1.0, 2.0]))
 
 
+def averaged() -> dict[str, Any]:
+    rule = Rule("high", "<", 4.0, "s", "escalate")
+    return decide(simulation.mean_interval, rule, sample=[1.0, 2.0, 3.0, 4.0] * 9)
+
+
 def replay_elsewhere(
     record: dict[str, Any], tmp_path: Path, code: Path = REPOSITORY
 ) -> dict[str, Any]:
@@ -101,9 +106,68 @@ def test_where_no_process_starts_a_fresh_replay_says_so(monkeypatch: pytest.Monk
 
 
 def test_a_fresh_process_that_fails_is_no_bad_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evidence, "AUDITOR", "import os; os.kill(os.getpid(), 9)")
+    monkeypatch.setattr(evidence, "AUDITOR", ("-c", "import os; os.kill(os.getpid(), 9)"))
     with pytest.raises(RuntimeError, match="ended with status -9"):
         replay(plain(), fresh=True)
+
+
+@pytest.mark.parametrize(
+    ("program", "shown"),
+    [
+        ("raise ValueError('record must be believed')", "status 1: .*record must be believed"),
+        ("print('no answer')", "status 0"),
+        ("print('{}')", "status 0"),
+    ],
+)
+def test_only_a_refusal_that_is_told_as_one_is_one(
+    program: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence, "AUDITOR", ("-c", program))
+    with pytest.raises(RuntimeError, match=rf"(?s)ended with {shown}"):
+        replay(plain(), fresh=True)
+
+
+def asked(text: str) -> tuple[int, dict[str, Any]]:
+    """What ``python -m labs.evidence`` answers."""
+    done = subprocess.run(
+        [sys.executable, "-m", "labs.evidence"], input=text, capture_output=True, text=True
+    )
+    assert done.stderr == ""
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_a_command_replays_a_record() -> None:
+    record = erlang()
+    assert asked(json.dumps(record)) == (0, {"replayed": replay(record)})
+    record["value"] = 0.1
+    status, answer = asked(json.dumps(record))
+    assert (status, named(answer["replayed"])) == (0, {"value"})
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "record must be JSON from decide"),
+        ("{", "record must be JSON from decide"),
+        ("{}", "record must come from decide, got one without 'rule'"),
+        (json.dumps({"rule": 3}), "record must come from decide"),
+    ],
+)
+def test_a_command_refuses_in_json(text: str, why: str) -> None:
+    status, answer = asked(text)
+    assert status == 1
+    assert list(answer) == ["refused"]
+    assert answer["refused"].startswith(why)
+
+
+def test_a_record_by_an_old_name_replays() -> None:
+    before = {"labs.engine.serve_chat": computed, "labs.simulation.mean_interval": averaged}
+    for old, make in before.items():
+        record = json.loads(json.dumps(make()))
+        record["computed_by"] = old
+        for again in (replay(record), replay(record, fresh=True)):
+            assert again["differences"] == []
+            assert again["computed_by"] == make()["computed_by"]
 
 
 @pytest.mark.parametrize("record", [{}, {**plain(), "unit": object()}, {**plain(), "rule": None}])
@@ -259,7 +323,7 @@ def test_a_record_says_everything() -> None:
         "code",
         "environment",
     }
-    assert record["computed_by"] == "labs.engine.serve_chat"
+    assert record["computed_by"] == "labs.scenarios.serve_chat"
     assert record["value"] == engine.serve_chat(2.0, 200, 7, STEP, 110_000).p99_ttft
     assert record["unit"] == "s"
     assert record["inputs"]["step_time"] == {
@@ -437,10 +501,41 @@ def test_nothing_is_called_before_the_name_is_checked(tmp_path: Path) -> None:
     assert not mark.exists()
 
 
-def test_code_version_is_of_every_module() -> None:
+def test_code_version_says_version_and_source() -> None:
     version = code_version()
     assert version["labs"] == labs.__version__
     assert len(version["source"]) == 16
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    kept = shutil.ignore_patterns("__pycache__")
+    return Path(shutil.copytree(Path(labs.__file__).parent, tmp_path / "labs", ignore=kept))
+
+
+def test_code_version_changes_with_all_that_can_change_a_verdict(copied: Path) -> None:
+    seen = {evidence._fingerprint_of(copied)}
+    assert seen == {code_version()["source"]}
+    shown = ("explore", "prose", "style")
+    files = [path for path in sorted(copied.rglob("*")) if path.suffix in {".py", ".json"}]
+    files = [path for path in files if not str(path.relative_to(copied)).startswith(shown)]
+    assert {path.name for path in files} >= {"answers.py", "engine.py", "hardware.json"}
+    for path in files:
+        path.write_text(path.read_text("utf-8") + "\n", "utf-8")
+        seen.add(evidence._fingerprint_of(copied))
+    assert len(seen) == 1 + len(files)
+
+
+def test_code_version_does_not_change_with_how_things_look(copied: Path) -> None:
+    before = evidence._fingerprint_of(copied)
+    style = copied / "style.py"
+    style.write_text(style.read_text("utf-8").replace("#0062a3", "#0062a4"), "utf-8")
+    for path in [*copied.glob("explore*.py"), *copied.glob("explore*/*"), copied / "prose.py"]:
+        path.write_text(path.read_text("utf-8") + "\n", "utf-8")
+    (copied / "__pycache__").mkdir()
+    (copied / "__pycache__" / "engine.cpython-311.pyc").write_bytes(b"compiled")
+    (copied / "checks" / ".DS_Store").write_bytes(b"anything")
+    assert evidence._fingerprint_of(copied) == before
 
 
 # Bad input

@@ -268,6 +268,13 @@ add(
     prompt=column,
     output=column,
 )
+add(REQUESTS.at_rate, label="workload.Workload.at_rate", rate=number)
+add(
+    REQUESTS.window,
+    label="workload.Workload.window",
+    start=st.floats(0, 0.1),
+    end=st.floats(0.1, 1),
+)
 add(workload.azure_chat, n=st.integers(0, 50), rate=number, rng=fresh())
 add(workload.mooncake_prefix_cache, capacity=st.sampled_from([1000, 10_000]))
 add(workload.poisson, rate=number, n=st.integers(0, 50), rng=fresh())
@@ -568,6 +575,7 @@ add(
     prices=st.builds(economics.Prices, number, number, st.sampled_from([1e308, 1.0])),
 )
 add(economics.dollars_per_million, price_per_hour=rates, tokens_per_second=positive)
+add(REPLICA.alone, label="engine.Engine.alone", workload=st.just(REQUESTS), nan=True)
 add(
     economics.replicas_for,
     workload=st.just(REQUESTS),

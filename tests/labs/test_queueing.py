@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from scipy import integrate
 
 from labs import queueing, simulation, workload
-from labs.batch_queue import RESNET50
 
 MEANS = ("mean_wait", "mean_sojourn", "mean_waiting", "mean_present")
 
@@ -653,43 +652,6 @@ def test_a_large_limit_is_refused_only_where_the_load_can_fill_it() -> None:
     assert queueing.batch_server(10.0, 1e-3, 0.01, 2000).mean_batch < 2
     with pytest.raises(ValueError, match=r"^max_batch must be at most 1024 .*, got 2000"):
         queueing.batch_server(900.0, 1e-3, 0.1, 2000)
-
-
-# Measured batch times
-
-
-@given(
-    per_item=st.floats(1e-6, 10),
-    setup=st.floats(0, 10),
-    sizes=st.lists(st.integers(1, 500), min_size=2, max_size=12, unique=True),
-)
-def test_a_straight_line_is_found_again(per_item: float, setup: float, sizes: list[int]) -> None:
-    times = per_item * np.array(sizes) + setup
-    line = queueing.fit_batch_time(sizes, times)
-    reach = per_item * max(sizes) + setup
-    assert line.per_item == pytest.approx(per_item, rel=1e-6, abs=1e-9 * reach)
-    assert line.setup == pytest.approx(setup, rel=1e-6, abs=1e-6 * reach)
-    assert line.r_squared <= 1 + 1e-12
-
-
-def test_least_squares_leaves_residuals_without_mean_or_trend() -> None:
-    sizes, times = np.array([1, 2, 4, 8, 16]), np.array([3.0, 3.2, 4.9, 6.0, 11.5])
-    line = queueing.fit_batch_time(sizes, times)
-    residual = times - line.per_item * sizes - line.setup
-    assert residual.sum() == pytest.approx(0, abs=1e-12)
-    assert residual @ sizes == pytest.approx(0, abs=1e-11)
-    assert line.r_squared == pytest.approx(1 - residual.var() / times.var(), rel=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("card", "per_item", "setup"), [("V100", 0.1438, 1.8874), ("P4", 0.5833, 1.4284)]
-)
-def test_the_fits_of_inoue_are_found_again(card: str, per_item: float, setup: float) -> None:
-    # Inoue (2021): α and τ₀ in ms, to four decimals.
-    measured = RESNET50[card]
-    line = queueing.fit_batch_time(measured.sizes, 1000 * measured.times)
-    assert line.per_item == pytest.approx(per_item, abs=5e-5)
-    assert line.setup == pytest.approx(setup, abs=5e-5)
 
 
 # Where there is no steady state, and at the ends of what floats hold

@@ -216,12 +216,13 @@ def test_nobody_and_zero_work(policy: str) -> None:
     assert served(zero, policy).finish.tolist() == [0, 0, 1]
 
 
-PRIORITY = oracle_cases({"mg1_priority_nonpreemptive"}) or [
-    {"inputs": {"lam": [0.3, 0.4], "es": [1, 1]}, "expected": {"Wq": [1.0, 10 / 3]}}
-]
-
-
-@pytest.mark.parametrize("case", PRIORITY)
+@pytest.mark.parametrize(
+    "case",
+    [
+        *oracle_cases({"mg1_priority_nonpreemptive"}),
+        {"inputs": {"lam": [0.3, 0.4], "es": [1, 1]}, "expected": {"Wq": [1.0, 10 / 3]}},
+    ],
+)
 def test_priority_waits_are_cobhams(case: dict[str, Any]) -> None:
     rates, means = case["inputs"]["lam"], case["inputs"]["es"]
     rng = np.random.default_rng(20)
@@ -235,49 +236,6 @@ def test_priority_waits_are_cobhams(case: dict[str, Any]) -> None:
         interval = simulation.mean_interval(sample, 0.999)
         assert mean in interval
         assert interval.high - interval.low < 0.35 * mean
-
-
-# Prefix routing
-
-TENANTS = {"rate": 30.0, "requests": 4000, "seed": 2, "token_time": 130e-6}
-
-
-def test_one_server_that_keeps_every_prefix_is_one_line_with_one_miss_a_tenant() -> None:
-    found = serve_tenants(**{**TENANTS, "rate": 3.0}, slack=0, servers=1, tenants=50, room=50)
-    rng = np.random.default_rng(2)
-    chat = workload.azure_chat(4000, 3.0, rng)
-    tenant = workload.zipf(50, 0.9, 4000, rng)
-    first = np.isin(np.arange(4000), np.unique(tenant, return_index=True)[1])
-    path = simulation.fcfs(chat.arrival, 130e-6 * (chat.prompt + 2000 * first))
-    sojourn = (path.finish - chat.arrival)[400:]
-    assert found.hits == pytest.approx(1 - first.mean())
-    assert found.mean == pytest.approx(sojourn.mean())
-    assert found.p99 == pytest.approx(np.quantile(sojourn, 0.99))
-    assert found.busiest == 1
-
-
-def test_without_prefixes_and_slack_it_joins_the_shortest_queue() -> None:
-    # One tenant and its prefix everywhere: nothing is left to prefer but the shortest line.
-    found = serve_tenants(**TENANTS, slack=0, tenants=1, prefix=0)
-    chat = workload.azure_chat(4000, 30.0, np.random.default_rng(2))
-    rng = np.random.default_rng(0)
-    path = simulation.routed(chat.arrival, 130e-6 * chat.prompt, 8, "shortest_queue", rng)
-    assert found.mean == pytest.approx((path.finish - chat.arrival)[400:].mean(), rel=0.05)
-
-
-def test_pure_affinity_gives_every_tenant_one_server_and_a_hot_tenant_one_hot_server() -> None:
-    even = serve_tenants(**TENANTS, slack=10**6, room=200, exponent=0.0)
-    skewed = serve_tenants(**TENANTS, slack=10**6, room=200, exponent=2.0)
-    # Each of 200 tenants misses once, on the one server that then keeps its prefix.
-    assert even.hits == 1 - 200 / 4000
-    assert skewed.busiest > 3 > 1.5 > even.busiest
-    assert skewed.p99 > 20 * even.p99
-
-
-def test_more_room_finds_more_prefixes() -> None:
-    hits = [serve_tenants(**TENANTS, slack=10**6, room=room).hits for room in (1, 10, 25, 200)]
-    assert hits == sorted(hits)
-    assert hits[0] < 0.3 < 0.9 < hits[-1]
 
 
 # Fleets

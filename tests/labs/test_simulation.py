@@ -10,7 +10,6 @@ import slow_batcher
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
-from scipy.signal import lfilter
 
 from labs import queueing, simulation, workload
 
@@ -286,58 +285,6 @@ def test_the_same_seed_gives_the_same_path() -> None:
     )
     assert_array_equal(first, second)
     assert (first != other).any()
-
-
-# Confidence
-
-
-@pytest.mark.parametrize(("level", "memory"), [(0.9, 0.0), (0.9, 0.9), (0.5, 0.8), (0.99, 0.5)])
-def test_an_interval_covers_the_truth_as_often_as_it_says(level: float, memory: float) -> None:
-    rng = np.random.default_rng(20)
-    trials, n = 1000, 4000
-    noise = rng.normal(size=(trials, n))
-    noise[:, 0] /= math.sqrt(1 - memory**2)
-    samples = lfilter([1], [1, -memory], noise)
-    covered = sum(0.0 in simulation.mean_interval(sample, level) for sample in samples)
-    error = 4 * math.sqrt(trials * level * (1 - level))
-    assert abs(covered - trials * level) < error + 0.01 * trials
-
-
-@pytest.mark.parametrize("n", [4, 8])
-def test_a_short_sample_is_covered_by_student_rather_than_gauss(n: int) -> None:
-    samples = np.random.default_rng(22).normal(size=(2000, n))
-    covered = np.mean([0.0 in simulation.mean_interval(sample, 0.9) for sample in samples])
-    assert covered == pytest.approx(0.9, abs=4 * math.sqrt(0.9 * 0.1 / 2000))
-
-
-def test_an_interval_is_centred_and_narrows_with_the_root_of_the_sample() -> None:
-    rng = np.random.default_rng(21)
-    widths = []
-    for n in (2_000, 200_000):
-        found = []
-        for _ in range(30):
-            sample = rng.exponential(size=n)
-            interval = simulation.mean_interval(sample)
-            assert interval.mean == pytest.approx(sample.mean())
-            assert interval.mean - interval.low == pytest.approx(interval.high - interval.mean)
-            found.append(interval.high - interval.low)
-        widths.append(np.mean(found))
-    assert widths[0] / widths[1] == pytest.approx(10, rel=0.2)
-
-
-def test_a_higher_level_is_wider_and_level_is_kept() -> None:
-    sample = np.random.default_rng(1).normal(size=1000)
-    low, high = (simulation.mean_interval(sample, level) for level in (0.8, 0.99))
-    assert high.low < low.low < low.mean < low.high < high.high
-    assert (low.level, high.level) == (0.8, 0.99)
-    assert low.low in low
-    assert low.high in low
-    assert math.nextafter(low.high, math.inf) not in low
-
-
-def test_a_constant_sample_is_certain() -> None:
-    interval = simulation.mean_interval([2.5] * 40)
-    assert (interval.low, interval.mean, interval.high) == (2.5, 2.5, 2.5)
 
 
 # Bad input

@@ -10,133 +10,13 @@ import pytest
 import trace_facts
 from hypothesis import given
 from hypothesis import strategies as st
+from known_traces import CORRELATION, INTERARRIVAL_CV, MEANS, QUANTILES, RATE, REQUESTS
 from numpy.testing import assert_array_equal
 from scipy import stats
-from shared_files import REPOSITORY
 
 from labs import workload
 from labs.simulation import mean_interval
 from labs.workload import Workload, azure_chat, poisson, read_azure, read_csv, read_mooncake, zipf
-
-# traces/README.md: facts of the Azure chat trace, computed independently of labs.
-QUANTILES = {
-    "prompt": {0.05: 181, 0.25: 396, 0.5: 1020, 0.75: 1189, 0.95: 4083, 0.99: 4142},
-    "output": {0.05: 41, 0.25: 85, 0.5: 129, 0.75: 395, 0.95: 451, 0.99: 601},
-}
-REQUESTS, SECONDS, RATE, INTERARRIVAL_CV = 19_366, 3501.7, 5.530, 1.094
-CORRELATION = -0.112353
-MEANS = {"prompt": 22_361_870 / REQUESTS, "output": 4_088_665 / REQUESTS}
-
-
-# The recorded facts
-
-
-def test_recorded_facts_are_those_of_the_trace() -> None:
-    facts = workload.azure_chat_facts()
-    assert facts["requests"] == REQUESTS
-    assert facts["duration_s"] == pytest.approx(SECONDS, abs=0.05)
-    assert facts["rate"] == pytest.approx(RATE, abs=0.0005)
-    assert facts["interarrival_cv"] == pytest.approx(INTERARRIVAL_CV, abs=0.0005)
-    assert facts["correlation"] == pytest.approx(CORRELATION, abs=1e-6)
-    assert facts["prompt_tokens"] / REQUESTS == MEANS["prompt"]
-    assert facts["output_tokens"] / REQUESTS == MEANS["output"]
-    # content.md, computed by an independent simulator.
-    tails = facts["half_rate"]
-    assert tails["mixed"]["p99_ttft"] == pytest.approx(1.146, abs=0.0005)
-    assert tails["mixed"]["p99_tpot"] == pytest.approx(0.071, abs=0.0005)
-    assert tails["chunked"]["p99_ttft"] == pytest.approx(1.696, abs=0.0005)
-    assert tails["chunked"]["p99_tpot"] == pytest.approx(0.060, abs=0.0005)
-    for name, wanted in QUANTILES.items():
-        table = facts["quantiles"][name]
-        recorded = dict(zip(table["level"], table["tokens"], strict=True))
-        assert {level: recorded[level] for level in wanted} == wanted
-
-
-def test_recorded_tables_are_whole() -> None:
-    facts = workload.azure_chat_facts()
-    joint = np.array(facts["joint"])
-    assert joint.sum() == REQUESTS
-    for axis in (0, 1):
-        assert np.ptp(joint.sum(axis=axis)) <= 1
-    for table in facts["quantiles"].values():
-        level, tokens = np.array(table["level"]), np.array(table["tokens"])
-        assert (level[0], level[-1]) == (0, 1)
-        assert (np.diff(level) > 0).all()
-        assert (np.diff(tokens) >= 0).all()
-
-
-def test_the_source_is_cited_with_its_licence() -> None:
-    source = workload.azure_chat_facts()["source"]
-    for part in ("AzurePublicDataset", "CC-BY-4.0", "Splitwise", "ISCA 2024"):
-        assert part in source
-
-
-def test_recorded_facts_recompute_from_the_trace(azure_trace: Path) -> None:
-    recorded = (REPOSITORY / "labs" / "azure_chat.json").read_text("utf-8")
-    assert trace_facts.as_json(trace_facts.facts(azure_trace)) == recorded
-
-
-# traces/README.md: LRU hit ratio of leading blocks by capacity, computed independently of labs.
-HIT_RATIO = {1000: 0.0445, 5000: 0.1104, 10_000: 0.2112, 30_000: 0.3257, 50_000: 0.3546} | {
-    100_000: 0.3637,
-    182_790: 0.3664,
-}
-
-
-def test_recorded_caches_are_those_of_the_conversation_trace() -> None:
-    facts = workload.mooncake_facts()
-    assert (facts["requests"], facts["blocks"], facts["distinct_blocks"]) == (
-        12_031,
-        288_500,
-        182_790,
-    )
-    for capacity, hit_ratio in HIT_RATIO.items():
-        found = workload.mooncake_prefix_cache(capacity)
-        assert found.capacity == capacity
-        assert found.hit_ratio == pytest.approx(hit_ratio, abs=5e-5)
-        lru = facts["policies"]["lru"]
-        if capacity in facts["policies"]["capacity"]:
-            assert lru[facts["policies"]["capacity"].index(capacity)] == found.hit_ratio
-
-
-def test_recorded_caches_obey_the_laws_of_lru() -> None:
-    facts = workload.mooncake_facts()
-    columns = {name: np.array(column) for name, column in facts["lru"].items()}
-    assert 24 <= columns["capacity"].size <= 32
-    assert columns["capacity"][-1] == facts["distinct_blocks"]
-    # A larger LRU cache holds what a smaller one does: it finds no less, and leaves no more.
-    for name, column in columns.items():
-        steps = np.diff(column)
-        assert (steps <= 0).all() if name.startswith("uncached") else (steps >= 0).all(), name
-    mean = columns["uncached_mean"] * facts["requests"] / facts["prompt_tokens"]
-    assert mean == pytest.approx(1 - columns["tokens_cached"], abs=1e-5)
-    # Endless, it misses each block once: the rest of a prompt's blocks lead up to no miss.
-    distinct = facts["distinct_blocks"] / facts["blocks"]
-    assert columns["hit_ratio"][-1] == pytest.approx(1 - distinct, abs=1e-6)
-    policies = facts["policies"]
-    best = np.array(policies["belady"])
-    for policy in set(policies) - {"capacity"}:
-        assert (np.array(policies[policy]) <= best).all(), policy
-    seconds = np.array(facts["reuse"]["seconds"]["seconds"])
-    assert (np.diff(seconds) >= 0).all()
-    assert seconds[-1] <= facts["duration_s"]
-
-
-def test_a_capacity_not_recorded_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"capacity must be one of .* got 1234"):
-        workload.mooncake_prefix_cache(1234)
-
-
-def test_the_conversation_trace_is_cited_with_its_licence() -> None:
-    source = workload.mooncake_facts()["source"]
-    for part in ("kvcache-ai/Mooncake", "Apache-2.0", "FAST 2025"):
-        assert part in source
-
-
-def test_recorded_caches_recompute_from_the_trace(mooncake_trace: Path) -> None:
-    recorded = (REPOSITORY / "labs" / "mooncake_conversation.json").read_text("utf-8")
-    assert trace_facts.as_json(trace_facts.mooncake_facts(mooncake_trace)) == recorded
-
 
 # Drawn chat against the facts, without the trace
 
@@ -501,6 +381,101 @@ def test_an_empty_jsonl_and_one_not_utf8(tmp_path: Path) -> None:
         read_mooncake(log(tmp_path, "", "log.jsonl"))
     with pytest.raises(ValueError, match=r"log\.jsonl:2: .*UTF-8"):
         read_mooncake(log(tmp_path, GOOD.encode() + b"\xff\n", "log.jsonl"))
+
+
+# Parts of a workload
+
+
+@st.composite
+def workloads(draw: Any) -> Workload:
+    gaps = draw(st.lists(st.floats(0, 100), max_size=12))
+    lengths = draw(st.lists(st.integers(1, 99), min_size=2 * len(gaps), max_size=2 * len(gaps)))
+    blocks = tuple((number, 7) for number in range(len(gaps))) if draw(st.booleans()) else None
+    prompt, output = lengths[: len(gaps)], lengths[len(gaps) :]
+    return Workload(draw(st.floats(-50, 50)) + np.cumsum(gaps), prompt, output, blocks)
+
+
+def rows(work: Workload) -> list[tuple[Any, ...]]:
+    blocks = work.blocks or [None] * len(work)
+    lengths = (work.arrival.tolist(), work.prompt.tolist(), work.output.tolist())
+    return list(zip(*lengths, blocks, strict=True))
+
+
+bounds = st.none() | st.integers(-15, 15)
+
+
+@given(workloads(), st.builds(slice, bounds, bounds, st.none() | st.integers(1, 4)), st.data())
+def test_a_slice_or_a_mask_keeps_whole_requests_when_they_arrived(
+    work: Workload, part: slice, data: Any
+) -> None:
+    assert rows(work[part]) == rows(work)[part]
+    mask = data.draw(st.lists(st.booleans(), min_size=len(work), max_size=len(work)))
+    kept = work[np.array(mask, dtype=bool)]
+    assert rows(kept) == [row for row, keep in zip(rows(work), mask, strict=True) if keep]
+    assert (kept.blocks is None) == (work.blocks is None)
+
+
+@given(workloads(), st.floats(1e-3, 1e3))
+def test_at_a_rate_every_gap_is_scaled_alike(work: Workload, rate: float) -> None:
+    if len(work) < 2 or not np.ptp(work.arrival):
+        with pytest.raises(ValueError, match="workload must be of arrivals at two moments"):
+            work.at_rate(rate)
+        return
+    scaled = work.at_rate(rate)
+    assert scaled.arrival[0] == work.arrival[0]
+    assert [row[1:] for row in rows(scaled)] == [row[1:] for row in rows(work)]
+    span = (len(work) - 1) / rate
+    rounding = 1e-12 * (1 + span)
+    assert scaled.arrival[-1] - scaled.arrival[0] == pytest.approx(span, rel=1e-9, abs=rounding)
+    shares = [(w.arrival - w.arrival[0]) / np.ptp(w.arrival) for w in (work, scaled)]
+    assert shares[1] == pytest.approx(shares[0], abs=1e-9 + rounding / span)
+
+
+@given(workloads(), st.floats(-60, 99), st.floats(0, 200) | st.just(math.inf))
+def test_a_window_keeps_its_start_and_not_its_end(
+    work: Workload, start: float, lasts: float
+) -> None:
+    end = start + lasts
+    assert rows(work.window(start, end)) == [row for row in rows(work) if start <= row[0] < end]
+    assert rows(work.window(-math.inf, math.inf)) == rows(work)
+    if len(work):
+        first = float(work.arrival[0])
+        assert len(work.window(first, first)) == 0
+        assert work.window(first, math.nextafter(first, math.inf)).arrival[0] == first
+
+
+def test_a_window_opens_at_the_time_of_day_it_says() -> None:
+    work = Workload([10.0, 20.0, 30.0], [1, 2, 3], [1, 1, 1], ((1,), (2,), (3,)))
+    found = work.window(20.0, 30.0)
+    assert (found.arrival.tolist(), found.blocks) == ([20.0], ((2,),))
+
+
+PARTS = Workload([0.0, 1.0], [1, 1], [1, 1])
+
+
+@pytest.mark.parametrize(
+    ("call", "argument"),
+    [
+        (lambda: PARTS[0], "kept"),
+        (lambda: PARTS[[0, 1]], "kept"),
+        (lambda: PARTS[np.array([0.0, 1.0])], "kept"),
+        (lambda: PARTS[[True]], "kept must be of length 2"),
+        (lambda: PARTS[[[True, False]]], "kept"),
+        (lambda: PARTS[::-1], "kept"),
+        (lambda: PARTS[::0], "kept"),
+        (lambda: PARTS["a":], "kept"),
+        (lambda: PARTS[None], "kept"),
+        (lambda: PARTS.at_rate(0), "rate"),
+        (lambda: PARTS.at_rate(math.inf), "rate"),
+        (lambda: PARTS[:1].at_rate(1.0), "workload"),
+        (lambda: PARTS[:0].at_rate(1.0), "workload"),
+        (lambda: PARTS.window(math.nan, 1), "start"),
+        (lambda: PARTS.window(1, 0), "end"),
+    ],
+)
+def test_a_part_that_is_none_is_refused(call: Any, argument: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{argument}\b"):
+        call()
 
 
 # Workload and bad input

@@ -1,0 +1,131 @@
+"""Imports go one way, from what is shown down to the ground floor; old names still work."""
+
+import ast
+import graphlib
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import labs
+from labs._moved import MOVED
+
+#: From below. A module may import those of its own floor and below, and none in a circle.
+FLOORS = {
+    "ground": "validation _extras _moved intervals batch_times catalogue machine traces",
+    "mechanisms": "batch_queue caching contracts digits distillation engine hardware precision "
+    "quantization queueing safety simulation slo sweep workload",
+    "scenarios": "economics scenarios scheduling",
+    "evidence": "evidence",
+    "shown": "prose style explore explore_parts explore_widget checks",
+}
+FLOOR = {
+    module: number for number, modules in enumerate(FLOORS.values()) for module in modules.split()
+}
+ROOT = Path(labs.__file__).parent
+
+
+def floor(module: str) -> int:
+    return FLOOR[module.split(".")[0]]
+
+
+def imported(path: Path) -> set[str]:
+    """The modules of labs that a file imports, wherever it does; types alone do not count."""
+    found = set()
+    todo: list[ast.AST] = [ast.parse(path.read_text("utf-8"))]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            todo += node.orelse
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name.startswith("labs.")}
+        elif isinstance(node, ast.ImportFrom) and node.module == "labs":
+            found |= {f"labs.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("labs."):
+            found.add(str(node.module))
+        assert not (isinstance(node, ast.ImportFrom) and node.level), f"{path}: relative import"
+        todo += ast.iter_child_nodes(node)
+    return {name.removeprefix("labs.") for name in found}
+
+
+def arrows() -> dict[str, set[str]]:
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        name = ".".join(part for part in parts if part != "__init__")
+        if name:
+            found[name] = imported(path) - {name}
+    return found
+
+
+ARROWS = arrows()
+
+
+def test_every_module_has_a_floor() -> None:
+    assert {name.split(".")[0] for name in ARROWS} <= set(FLOOR)
+
+
+@pytest.mark.parametrize("module", ARROWS)
+def test_no_arrow_goes_up(module: str) -> None:
+    above = {name for name in ARROWS[module] if floor(name) > floor(module)}
+    assert not above, f"labs.{module} imports {above} from a floor above its own"
+
+
+def test_no_arrow_goes_round() -> None:
+    assert list(graphlib.TopologicalSorter(ARROWS).static_order())
+
+
+def test_the_package_itself_imports_nothing_of_its_own() -> None:
+    assert imported(ROOT / "__init__.py") == set()
+
+
+def loaded_by(module: str) -> set[str]:
+    code = f"import sys, labs.{module}; print(*(m for m in sys.modules if m.startswith('labs.')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return {name.removeprefix("labs.") for name in done.stdout.split()}
+
+
+@pytest.mark.parametrize("module", ["hardware", "caching"])
+def test_datasheets_and_caches_load_the_ground_floor_alone(module: str) -> None:
+    ground = FLOORS["ground"].split()
+    assert loaded_by(module) <= {module, *ground}
+
+
+def test_an_engine_loads_no_scenario() -> None:
+    assert not loaded_by("engine") & {"scenarios", "economics", "scheduling"}
+
+
+# Old names
+
+
+OLD = [(module, name, home) for module, names in MOVED.items() for name, home in names.items()]
+
+
+@pytest.mark.parametrize(("module", "name", "home"), OLD)
+def test_an_old_name_is_the_new_thing(module: str, name: str, home: str) -> None:
+    old, new = (importlib.import_module(f"labs.{where}") for where in (module, home))
+    assert getattr(old, name) is getattr(new, name)
+    assert getattr(new, name).__module__ == f"labs.{home}"
+    assert name in old.__all__
+    assert name in dir(old)
+
+
+def test_every_name_that_a_module_took_over_is_listed() -> None:
+    # The parts of queueing have always lived beside it: no record names them there.
+    for module in {name for name in ARROWS if "." not in name} - {"queueing", "explore", "checks"}:
+        loaded = importlib.import_module(f"labs.{module}")
+        for name in getattr(loaded, "__all__", ()):
+            origin = getattr(getattr(loaded, name), "__module__", f"labs.{module}")
+            if origin != f"labs.{module}":
+                assert MOVED[module][name] == origin.removeprefix("labs."), f"{module}.{name}"
+
+
+@pytest.mark.parametrize("module", ["engine", "scheduling"])
+def test_a_name_that_never_was_is_no_attribute(module: str) -> None:
+    loaded: Any = importlib.import_module(f"labs.{module}")
+    with pytest.raises(AttributeError, match=f"module 'labs.{module}' has no attribute 'nothing'"):
+        _ = loaded.nothing
