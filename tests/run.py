@@ -15,6 +15,7 @@ CHECKS = {
     "format": [*PYTHON, "ruff", "format", "--check"],
     "types": [*PYTHON, "mypy", "--strict", "labs"],
     "script types": ["npm", "run", "--silent", "types"],
+    "scripts": ["npm", "run", "--silent", "scripts"],
     "docstrings": [*PYTEST, "--doctest-modules", "labs"],
     "book": [sys.executable, "book/build.py", "--force"],
     "notebooks": [

@@ -3,13 +3,12 @@
 import { cards, due } from "./cards.js";
 import { lessonsOf, stillAsked } from "./progress.js";
 import { make, present as ask, short } from "./questions.js";
-import { addAnswer, answers, follows, present } from "./store.js";
+import { addAnswer, answers, follows, isAhead, latest, present } from "./store.js";
 import "./trouble.js";
 
 /** @typedef {import("./progress.js").Lesson} Lesson */
 /** @typedef {import("./cards.js").Card} Card */
 
-const DAY = 864e5;
 const NAMESPACE = "http://www.w3.org/2000/svg";
 
 for (const box of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".record-practice"))) open(box);
@@ -41,9 +40,8 @@ function open(box) {
   follows(() => {
     const now = present();
     const all = cards(stillAsked(answers(), lessons), now);
-    const behind = now - Date.now() > DAY;
-    clock.hidden = !behind;
-    if (behind) clock.textContent = `This device's clock is behind your last answer, of ${day(now)}. Until it catches up, what is due is counted from there.`;
+    clock.hidden = !isAhead();
+    if (isAhead()) clock.textContent = `This device's clock is behind your last answer, of ${day(latest())}. Either it is behind now or one was ahead then; what is due is counted from what it says now.`;
     showQueue(all, now);
     showPast(past);
   });

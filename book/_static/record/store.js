@@ -6,7 +6,8 @@
  * overwrites the other. What cannot be read is put aside, what is newer is left alone, and a save that fails
  * is told by `problem`: nothing that was stored is lost by any of them.
  */
-import { LARGEST, Refusal, create, fingerprint, merge, open, put, restore, rows, seal, tooLarge, versions } from "./content.js";
+import { LARGEST, Refusal, create, fingerprint, merge, open, placeOf, put, restore, rows, seal, tooLarge, versions } from "./content.js";
+import { settled } from "./moments.js";
 
 /** Two books on one host have a record each. */
 const KEY = `serving-by-the-numbers:${new URL("../../", import.meta.url).pathname}`;
@@ -15,7 +16,7 @@ const ASIDE = `${KEY}:unreadable:`;
 const DAY = 864e5;
 
 /**
- * @typedef {{id: string, question: string, lesson: string, given: string, right: boolean, variant: number, at: number}} Answer
+ * @typedef {{id: string, question: string, lesson: string, given: string, right: boolean, variant: number, at: number, from?: number}} Answer
  * @typedef {{kind: "blocked" | "full" | "newer" | "unreadable", sentence: string}} Problem
  * @typedef {{text: string, rows: {[row: string]: number}, apart: boolean}} Note
  */
@@ -177,37 +178,39 @@ export function saved() {
 
 /** @param {string} question lesson/name @param {string} given @param {boolean} right @param {number} variant */
 export function addAnswer(question, given, right, variant) {
-  const at = record.clock.now();
-  put(record, "answers", `${writer}-${at}`, { question, given, right, variant, at });
+  put(record, "answers", `${writer}-${record.clock.next()}`, { question, given, right, variant, at: present() });
   save();
   changed();
 }
 
-/** All answers in the order they were given. @returns {Answer[]} */
+/** All answers in the order they were given, each with when that may have been. @returns {Answer[]} */
 export function answers() {
-  const found = rows(record, "answers").map(([id, row]) => ({ id, ...row, lesson: String(row.question).split("/")[0] }));
-  return inOrder(/** @type {Answer[]} */ (found));
+  const found = added("answers").map((row) => ({ ...row, lesson: String(row.question).split("/")[0] }));
+  return /** @type {Answer[]} */ (settled(found, present()));
 }
 
 // Predictions
 
 /** @param {string} prediction lesson/name @param {string} given empty when skipped */
 export function addPrediction(prediction, given) {
-  const at = record.clock.now();
-  put(record, "predictions", `${writer}-${at}`, { prediction, given, at });
+  put(record, "predictions", `${writer}-${record.clock.next()}`, { prediction, given, at: present() });
   save();
   changed();
 }
 
 /** What was first said to a prediction, if anything was. @param {string} prediction @returns {string | null} */
 export function predicted(prediction) {
-  const found = rows(record, "predictions").map(([id, row]) => ({ id, ...row }));
-  return inOrder(found.filter((row) => row.prediction === prediction))[0]?.given ?? null;
+  return added("predictions").find((row) => row.prediction === prediction)?.given ?? null;
 }
 
-/** @template {{id: string, at: number}} T @param {T[]} rows @returns {T[]} */
+/** The rows of a table that are only ever added, in order. @param {"answers" | "predictions"} table @returns {any[]} */
+function added(table) {
+  return inOrder(rows(record, table).map(([id, row]) => ({ id, place: placeOf(table, id, row), ...row })));
+}
+
+/** @template {{id: string, place: number}} T @param {T[]} rows @returns {T[]} */
 function inOrder(rows) {
-  return rows.sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1));
+  return rows.sort((a, b) => a.place - b.place || (a.id < b.id ? -1 : 1));
 }
 
 // Notes
@@ -222,11 +225,11 @@ function inOrder(rows) {
 export function note(lesson) {
   const all = rows(record, "notes")
     .filter(([, row]) => row.lesson === lesson)
-    .map(([id, row]) => ({ id, text: String(row.text), at: Number(row.at), seen: versions(row.seen) ?? {} }));
-  const present = inOrder(all.filter(({ id, at }) => !all.some((other) => other.id !== id && other.seen[id] >= at)));
+    .map(([id, row]) => ({ id, text: String(row.text), place: placeOf("notes", id, row), seen: versions(row.seen) ?? {} }));
+  const present = inOrder(all.filter(({ id, place }) => !all.some((other) => other.id !== id && other.seen[id] >= place)));
   return {
     text: join(present.map(({ text }) => text)),
-    rows: Object.fromEntries(all.map(({ id, at }) => [id, at])),
+    rows: Object.fromEntries(all.map(({ id, place }) => [id, place])),
     apart: new Set(present.map(({ text }) => text).filter(Boolean)).size > 1,
   };
 }
@@ -242,20 +245,25 @@ export function note(lesson) {
 export function writeNote(lesson, text, seen) {
   const row = `${lesson}/${writer}`;
   const { [row]: _, ...others } = seen;
-  const at = record.clock.now();
+  const at = record.clock.next();
   put(record, "notes", row, { lesson, text, at, seen: JSON.stringify(others) });
   clearTimeout(soon);
   soon = setTimeout(flush, 250);
   return { ...seen, [row]: at };
 }
 
-/** Drop what this browser wrote on earlier pages and later ones have taken the place of, a day ago or more. */
+/**
+ * Drop what this browser wrote on earlier pages and later ones have taken the place of, a day ago or more. While order
+ * is ahead of the clock nothing tells a day, and it is dropped at once.
+ */
 function prune() {
   const all = rows(record, "notes");
+  const { latest } = record.clock;
+  const old = isAhead() ? latest : latest - DAY;
   for (const [id, { lesson, at }] of all) {
     const replaced = all.some(([other, row]) => {
       const seen = versions(row.seen) ?? {};
-      return other !== id && seen[id] >= Number(at) && Number(row.at) < record.clock.latest - DAY;
+      return other !== id && seen[id] >= Number(at) && Number(row.at) <= old;
     });
     if (replaced && id.startsWith(`${lesson}/${device}`)) record.store.delRow("notes", id);
   }
@@ -270,7 +278,7 @@ function join(texts) {
 
 /** @param {string} lesson @param {boolean} yes */
 export function setRead(lesson, yes) {
-  const at = record.clock.now();
+  const at = record.clock.next();
   if (yes) put(record, "reads", lesson, { at });
   else record.store.delRow("reads", lesson);
   save();
@@ -284,9 +292,19 @@ export function isRead(lesson) {
 
 // The record as a whole
 
-/** The present, or the latest moment on record if this device's clock is behind it. */
+/** What this device's clock says. */
 export function present() {
-  return Math.max(Date.now(), record.clock.latest);
+  return record.clock.now();
+}
+
+/** The place of what came last, in the order of the record. */
+export function latest() {
+  return record.clock.read();
+}
+
+/** Whether the record holds what a clock far ahead of this device's has stamped: one of the two is or was wrong. */
+export function isAhead() {
+  return record.clock.latest - record.clock.now() > DAY;
 }
 
 /** Everything, as a text that `bringIn` reads. */
@@ -361,7 +379,7 @@ export function erase(everywhere) {
   soon = undefined;
   frozen = false;
   held = null;
-  record.clock.now();
+  record.clock.next();
   if (everywhere) record.store.delTables();
   else record = create(device);
   try {
@@ -377,11 +395,11 @@ export function erase(everywhere) {
   changed();
 }
 
-/** Delete what was written up to a moment, as an erasure of that moment would have. @param {number} moment */
-export function eraseUntil(moment) {
-  record.clock.now();
+/** Delete what was written up to a place in order, as an erasure there would have. @param {number} place */
+export function eraseUntil(place) {
+  record.clock.next();
   for (const table of record.store.getTableIds()) {
-    for (const [id, { at }] of rows(record, table)) if (at <= moment) record.store.delRow(table, id);
+    for (const [id, row] of rows(record, table)) if (placeOf(table, id, row) <= place) record.store.delRow(table, id);
   }
   save();
   changed();

@@ -6,7 +6,7 @@
  * says so and another try follows. What it sends is read as an import is: refused whole where it is not a record.
  */
 import { Refusal } from "./content.js";
-import { bringIn, erase, eraseUntil, follows, isEmpty, mark, present, takeOut } from "./store.js";
+import { bringIn, erase, eraseUntil, follows, isEmpty, latest, mark, takeOut } from "./store.js";
 
 export const SERVER = /** @type {HTMLMetaElement | null} */ (document.querySelector('meta[name="account-server"]'))?.content ?? "";
 const KEY = `serving-by-the-numbers:${new URL("../../", import.meta.url).pathname}:account`;
@@ -18,8 +18,8 @@ const OUT = "Signed out. Your record stays in this browser.";
 const AWAY = "The account server does not answer. Your record is kept here, and is sent when it does.";
 
 /**
- * Whose record this is. Without a token they signed out, or the session lapsed; `erased` is a moment up to which they
- * erased everything and the server has not been told.
+ * Whose record this is. Without a token they signed out, or the session lapsed; `erased` is the place in
+ * the record's order up to which they erased everything and the server has not been told.
  *
  * @typedef {{account: string, token: string, lapsed?: boolean, erased?: number}} Session
  */
@@ -225,7 +225,7 @@ export async function eraseAll() {
     return whose ? `Erased in this browser. The account ${whose}, which you signed out of, keeps its record.` : "Erased.";
   }
   const { account, token } = session;
-  const erased = present();
+  const erased = latest();
   erase(true);
   remember({ ...session, erased });
   if (!token) return `Erased in this browser. The account ${account} still holds a record; sign in here and it is erased too.`;
