@@ -169,6 +169,10 @@ export async function signIn(account, password, { empty }) {
       say("The account server does not know this account with this password. Your record is kept here.");
       return;
     }
+    if (reply.status === 429 || reply.status === 503) {
+      say(`${reasonOf(reply.text) || "The account server asks you to try again later."} Your record is kept here.`);
+      return;
+    }
     const token = JSON.parse(reply.text)?.token;
     if (reply.status !== 200 || typeof token !== "string" || !token) throw new Refusal("not ours", "");
     if (empty) erase(false);
