@@ -1,7 +1,14 @@
 import js from "@eslint/js";
 import globals from "globals";
 
-const MADE = ["_build/", ".venv*/", "notebooks/", "book/_static/book.js", "book/_static/vendor/", "labs/explorer/made/"];
+const MADE = [
+  "_build/",
+  ".venv*/",
+  "notebooks/",
+  "book/_static/book.js",
+  "book/_static/vendor/",
+  "labs/explorer/made/",
+];
 
 export default [
   { ignores: MADE },

@@ -10,6 +10,7 @@ import { weakestFirst } from "../../book/_static/record/practice.js";
 import { verdict } from "../../book/_static/record/predict.js";
 import { standing } from "../../book/_static/record/standing.js";
 import { openStore } from "../../book/_static/record/store.js";
+import { Browser } from "./browser.js";
 
 const DAY = 864e5;
 const START = Date.UTC(2026, 0, 5);
@@ -123,39 +124,10 @@ test("what is no record is refused with a sentence", () => {
   assert.throws(() => open(newer, "one"), { reason: "newer" });
 });
 
-/** A browser with one storage, whose tabs hear of one another's writes. */
-class Browser {
-  constructor() {
-    /** @type {{[key: string]: string}} */
-    this.kept = {};
-    /** @type {Set<(event: any) => void>[]} */
-    this.tabs = [];
-  }
-
-  tab() {
-    const hears = new Set();
-    this.tabs.push(hears);
-    const storage = Object.create({
-      getItem: (/** @type {string} */ key) => this.kept[key] ?? null,
-      setItem: (/** @type {string} */ key, /** @type {string} */ newValue) => {
-        this.kept[key] = newValue;
-        for (const other of this.tabs) if (other !== hears) for (const hear of other) hear({ key, newValue });
-      },
-    });
-    const addEventListener = (/** @type {string} */ kind, /** @type {(event: any) => void} */ hear) =>
-      kind === "storage" && hears.add(hear);
-    return /** @type {any} */ ({
-      localStorage: storage,
-      addEventListener,
-      document: { addEventListener() {}, hidden: false },
-    });
-  }
-}
-
 test("opening a store keeps nothing; two tabs neither overwrite each other nor write in turns", () => {
   const browser = new Browser();
   const [one, two] = [openStore("key", browser.tab()), openStore("key", browser.tab())];
-  assert.deepEqual(browser.kept, {});
+  assert.equal(browser.kept.size, 0);
   one.addAnswer("a/x", "[1]", true, 0);
   two.addAnswer("a/y", "[0]", false, 0);
   for (const store of [one, two, openStore("key", browser.tab())]) {

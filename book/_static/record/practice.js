@@ -14,8 +14,6 @@ import { present as ask } from "./questions.js";
 /** @typedef {{lesson: Lesson, name: string, html: string}} Asked */
 /** @typedef {(lesson: string) => Promise<{[name: string]: string}>} Fetch the questions of a lesson as the page shows them */
 
-const DAY = 864e5;
-
 /** @param {HTMLElement} box @param {Store} store @param {Fetch} fetch */
 export function openPractice(box, store, fetch) {
   const lessons = lessonsOf(box);
@@ -49,10 +47,9 @@ export function openPractice(box, store, fetch) {
   store.follows(() => {
     const now = store.present();
     const all = cards(stillAsked(store.answers(), lessons), now);
-    const behind = now - Date.now() > DAY;
-    clock.hidden = !behind;
-    if (behind)
-      clock.textContent = `This device's clock is behind your last answer, of ${day(now)}. Until it catches up, what is due is counted from there.`;
+    clock.hidden = !store.isAhead();
+    if (store.isAhead())
+      clock.textContent = `This device's clock is behind your last answer, of ${day(store.latest())}. Either it is behind now or one was ahead then; what is due is counted from what it says now.`;
     showQueue(all, now);
     showPast(past, store.answers());
   });

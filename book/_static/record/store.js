@@ -12,6 +12,7 @@ import {
   fingerprint,
   merge,
   open,
+  placeOf,
   put,
   restore,
   rows,
@@ -19,12 +20,13 @@ import {
   tooLarge,
   versions,
 } from "./content.js";
+import { settled } from "./moments.js";
 
 const DAY = 864e5;
 
 /**
  * @typedef {ReturnType<typeof openStore>} Store
- * @typedef {{id: string, question: string, lesson: string, given: string, right: boolean, variant: number, at: number}} Answer
+ * @typedef {{id: string, question: string, lesson: string, given: string, right: boolean, variant: number, at: number, from?: number}} Answer
  * @typedef {{kind: "blocked" | "full" | "newer" | "unreadable", sentence: string}} Problem
  * @typedef {{text: string, rows: {[row: string]: number}, apart: boolean}} Note
  */
@@ -193,36 +195,34 @@ export function openStore(key, window) {
 
   /** @param {string} question lesson/name @param {string} given @param {boolean} right @param {number} variant */
   function addAnswer(question, given, right, variant) {
-    const at = record.clock.now();
-    put(record, "answers", `${writer}-${at}`, { question, given, right, variant, at });
+    put(record, "answers", `${writer}-${record.clock.next()}`, { question, given, right, variant, at: present() });
     save();
     changed();
   }
 
-  /** All answers in the order they were given. @returns {Answer[]} */
+  /** All answers in the order they were given, each with when that may have been. @returns {Answer[]} */
   function answers() {
-    const found = rows(record, "answers").map(([id, row]) => ({
-      id,
-      ...row,
-      lesson: String(row.question).split("/")[0],
-    }));
-    return inOrder(/** @type {Answer[]} */ (found));
+    const found = added("answers").map((row) => ({ ...row, lesson: String(row.question).split("/")[0] }));
+    return /** @type {Answer[]} */ (settled(found, present()));
   }
 
   // Predictions
 
   /** @param {string} prediction lesson/name @param {string} given empty when skipped */
   function addPrediction(prediction, given) {
-    const at = record.clock.now();
-    put(record, "predictions", `${writer}-${at}`, { prediction, given, at });
+    put(record, "predictions", `${writer}-${record.clock.next()}`, { prediction, given, at: present() });
     save();
     changed();
   }
 
   /** What was first said to a prediction, if anything was. @param {string} prediction @returns {string | null} */
   function predicted(prediction) {
-    const found = rows(record, "predictions").map(([id, row]) => ({ id, ...row }));
-    return inOrder(found.filter((row) => row.prediction === prediction))[0]?.given ?? null;
+    return added("predictions").find((row) => row.prediction === prediction)?.given ?? null;
+  }
+
+  /** The rows of a table that are only ever added, in order. @param {"answers" | "predictions"} table @returns {any[]} */
+  function added(table) {
+    return inOrder(rows(record, table).map(([id, row]) => ({ id, place: placeOf(table, id, row), ...row })));
   }
 
   // Notes
@@ -237,11 +237,18 @@ export function openStore(key, window) {
   function note(lesson) {
     const all = rows(record, "notes")
       .filter(([, row]) => row.lesson === lesson)
-      .map(([id, row]) => ({ id, text: String(row.text), at: Number(row.at), seen: versions(row.seen) ?? {} }));
-    const present = inOrder(all.filter(({ id, at }) => !all.some((other) => other.id !== id && other.seen[id] >= at)));
+      .map(([id, row]) => ({
+        id,
+        text: String(row.text),
+        place: placeOf("notes", id, row),
+        seen: versions(row.seen) ?? {},
+      }));
+    const present = inOrder(
+      all.filter(({ id, place }) => !all.some((other) => other.id !== id && other.seen[id] >= place)),
+    );
     return {
       text: join(present.map(({ text }) => text)),
-      rows: Object.fromEntries(all.map(({ id, at }) => [id, at])),
+      rows: Object.fromEntries(all.map(({ id, place }) => [id, place])),
       apart: new Set(present.map(({ text }) => text).filter(Boolean)).size > 1,
     };
   }
@@ -257,20 +264,25 @@ export function openStore(key, window) {
   function writeNote(lesson, text, seen) {
     const row = `${lesson}/${writer}`;
     const { [row]: _, ...others } = seen;
-    const at = record.clock.now();
+    const at = record.clock.next();
     put(record, "notes", row, { lesson, text, at, seen: JSON.stringify(others) });
     clearTimeout(soon);
     soon = setTimeout(flush, 250);
     return { ...seen, [row]: at };
   }
 
-  /** Drop what this browser wrote on earlier pages and later ones have taken the place of, a day ago or more. */
+  /**
+   * Drop what this browser wrote on earlier pages and later ones have taken the place of, a day ago or more. While order
+   * is ahead of the clock nothing tells a day, and it is dropped at once.
+   */
   function prune() {
     const all = rows(record, "notes");
+    const { latest } = record.clock;
+    const old = isAhead() ? latest : latest - DAY;
     for (const [id, { lesson, at }] of all) {
       const replaced = all.some(([other, row]) => {
         const seen = versions(row.seen) ?? {};
-        return other !== id && seen[id] >= Number(at) && Number(row.at) < record.clock.latest - DAY;
+        return other !== id && seen[id] >= Number(at) && Number(row.at) <= old;
       });
       if (replaced && id.startsWith(`${lesson}/${device}`)) record.store.delRow("notes", id);
     }
@@ -280,7 +292,7 @@ export function openStore(key, window) {
 
   /** @param {string} lesson @param {boolean} yes */
   function setRead(lesson, yes) {
-    const at = record.clock.now();
+    const at = record.clock.next();
     if (yes) put(record, "reads", lesson, { at });
     else record.store.delRow("reads", lesson);
     save();
@@ -294,9 +306,19 @@ export function openStore(key, window) {
 
   // The record as a whole
 
-  /** The present, or the latest moment on record if this device's clock is behind it. */
+  /** What this device's clock says. */
   function present() {
-    return Math.max(Date.now(), record.clock.latest);
+    return record.clock.now();
+  }
+
+  /** The place of what came last, in the order of the record. */
+  function latest() {
+    return record.clock.read();
+  }
+
+  /** Whether the record holds what a clock far ahead of this device's has stamped: one of the two is or was wrong. */
+  function isAhead() {
+    return record.clock.latest - record.clock.now() > DAY;
   }
 
   /** Everything, as a text that `bringIn` reads. */
@@ -363,7 +385,7 @@ export function openStore(key, window) {
     soon = undefined;
     frozen = false;
     held = null;
-    record.clock.now();
+    record.clock.next();
     if (everywhere) record.store.delTables();
     else record = create(device);
     try {
@@ -379,11 +401,11 @@ export function openStore(key, window) {
     changed();
   }
 
-  /** Delete what was written up to a moment, as an erasure of that moment would have. @param {number} moment */
-  function eraseUntil(moment) {
-    record.clock.now();
+  /** Delete what was written up to a place in order, as an erasure there would have. @param {number} place */
+  function eraseUntil(place) {
+    record.clock.next();
     for (const table of record.store.getTableIds()) {
-      for (const [id, { at }] of rows(record, table)) if (at <= moment) record.store.delRow(table, id);
+      for (const [id, row] of rows(record, table)) if (placeOf(table, id, row) <= place) record.store.delRow(table, id);
     }
     save();
     changed();
@@ -407,6 +429,8 @@ export function openStore(key, window) {
     setRead,
     isRead,
     present,
+    latest,
+    isAhead,
     takeOut,
     mark,
     rescue,
@@ -418,9 +442,9 @@ export function openStore(key, window) {
   };
 }
 
-/** @template {{id: string, at: number}} T @param {T[]} rows @returns {T[]} */
+/** @template {{id: string, place: number}} T @param {T[]} rows @returns {T[]} */
 function inOrder(rows) {
-  return rows.sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1));
+  return rows.sort((a, b) => a.place - b.place || (a.id < b.id ? -1 : 1));
 }
 
 /** @param {string[]} texts */

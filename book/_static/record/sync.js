@@ -14,8 +14,8 @@ const OUT = "Signed out. Your record stays in this browser.";
 const AWAY = "The account server does not answer. Your record is kept here, and is sent when it does.";
 
 /**
- * Whose record this is. Without a token they signed out, or the session lapsed; `erased` is a moment up to which they
- * erased everything and the server has not been told.
+ * Whose record this is. Without a token they signed out, or the session lapsed; `erased` is the place in
+ * the record's order up to which they erased everything and the server has not been told.
  *
  * @typedef {ReturnType<typeof openSync>} Sync
  * @typedef {{account: string, token: string, lapsed?: boolean, erased?: number}} Session
@@ -173,6 +173,10 @@ export function openSync(server, key, store, window) {
         say("The account server does not know this account with this password. Your record is kept here.");
         return;
       }
+      if (reply.status === 429 || reply.status === 503) {
+        say(`${reasonOf(reply.text) || "The account server asks you to try again later."} Your record is kept here.`);
+        return;
+      }
       const token = JSON.parse(reply.text)?.token;
       if (reply.status !== 200 || typeof token !== "string" || !token) throw new Refusal("not ours", "");
       if (empty) store.erase(false);
@@ -231,7 +235,7 @@ export function openSync(server, key, store, window) {
         : "Erased.";
     }
     const { account, token } = session;
-    const erased = store.present();
+    const erased = store.latest();
     store.erase(true);
     remember({ ...session, erased });
     if (!token)
