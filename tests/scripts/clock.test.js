@@ -126,7 +126,7 @@ test("ahead on another device: what this one answers keeps its time, and the oth
   for (const either of [one, ahead]) {
     assert.equal(either.answers().length, 3);
     assert.deepEqual(waiting(either), ["after", "before", "there"]);
-    assert.equal(either.answers().find((row) => row.question === "batching/after").at, T0 + DAY);
+    assert.equal(either.answers().find((row) => row.question === "batching/after")?.at, T0 + DAY);
   }
   assert.deepEqual(one.answers(), ahead.answers());
 });
