@@ -1,7 +1,8 @@
 """Fetch the vendored JavaScript of ``book/_static/vendor`` from npm and record what it is.
 
 ``vendored.json`` names each package, its version and its licence, the files taken from it, and
-the SHA-256 of each. To update a package, change its version there and run ``make vendor``.
+the SHA-256 of each; and files that are written here, which say to the type checker what a script
+exports. To update a package, change its version there and run ``make vendor``.
 """
 
 import hashlib
@@ -49,6 +50,8 @@ def unpack(entry: dict[str, Any]) -> dict[str, str]:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             (target / name).write_bytes(content)
             checksums[name] = hashlib.sha256(content).hexdigest()
+    for name, module in entry.get("types", {}).items():
+        (target / name).write_text(f'export * from "{module}";\n')
     return checksums
 
 
