@@ -5,7 +5,7 @@ BIN := .venv/bin
 COMMAND := $(BIN)/python -m bookkit.commands
 INSTALL := $(PYTHON) bookkit/commands/install.py
 
-.PHONY: book serve lab check site test pythons sphinx bench mutants lite links release branch clean lock vendor numbers chromium
+.PHONY: book serve lab check site test pythons sphinx bench mutants lite links release branch clean lock vendor bundle numbers chromium
 
 book: .venv/book .venv/wheels
 	@$(COMMAND).build
@@ -66,7 +66,7 @@ branch: book
 clean:
 	rm -rf _build
 
-# For maintainers: every version and hash, and the vendored JavaScript.
+# For maintainers: every version and hash, the vendored JavaScript, and the bundled scripts.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-strip-extras --no-header --no-annotate --no-emit-index-url --upgrade
 lock: .venv/tests
@@ -83,6 +83,9 @@ lock: .venv/tests
 
 vendor: .venv/book
 	$(COMMAND).vendor
+
+bundle: .venv/book node_modules/.package-lock.json
+	$(COMMAND).bundle
 
 # A file in .venv stands for an installation that succeeded, whole.
 BOOK := requirements.lock bookkit/commands/uv.txt pyproject.toml

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bookkit import execution, finish
+from bookkit import execution, finish, scripts
 from bookkit.directives import (
     claims,
     exercises,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 PARTS = (
     execution,
     theme,
+    scripts,
     claims,
     predict,
     lesson,
@@ -64,7 +65,13 @@ ORDER: dict[str, tuple[int, tuple[Callable[..., Any], ...]]] = {
     ),
     "html-page-context": (
         900,
-        (explorers.load_on_page, record.load, theme.defer_scripts, theme.describe),
+        (
+            explorers.load_on_page,
+            record.load,
+            skillcheck.write_questions,
+            theme.defer_scripts,
+            theme.describe,
+        ),
     ),
     "build-finished": (900, (finish.finish,)),
 }

@@ -112,6 +112,7 @@ def lines(
     rows = math.ceil(len(panels) / 2)
     height = {"wide": 340 if len(panels) == 1 else 310 * rows, "narrow": 272 * len(panels)}
     spec = _spec("lines", name, title, sliders, quantities, summary, names, height)
+    spec["layout"]["abreast"] = {"wide": min(2, len(panels)), "narrow": 1}
     spec |= {"along": along, "panels": [asdict(panel) for panel in panels]}
     return Explorer(spec, sliders, grid)
 
@@ -268,9 +269,10 @@ def timeline(
     rows = [
         (places[s.panel], s.lane, s.start, s.end, colours[s.kind], named[s.label]) for s in spans
     ]
-    figure = sum(lanes) * _LANE + _HEADER * len(panels) + 44
-    height = {"wide": figure + _LEGEND, "narrow": figure + _LEGEND * math.ceil(len(kinds) / 2)}
+    drawing = sum(lanes) * _LANE + _HEADER * len(panels) + 44
+    height = {"wide": drawing + _LEGEND, "narrow": drawing + _LEGEND * math.ceil(len(kinds) / 2)}
     spec = _spec("timeline", name, title, sliders, quantities, summary, names, height)
+    spec["layout"] |= {"lane": _LANE, "header": _HEADER, "drawing": drawing}
     spec |= {
         "kinds": list(kinds.values()),
         "time": time.name,

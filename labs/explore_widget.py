@@ -20,7 +20,6 @@ from labs.explore_parts import Choice, Slider, format_value
 
 MAX_BYTES = 60_000
 FIELD = re.compile(r"\{(\w+)\}")
-_IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
 
 
 class Explorer:
@@ -160,26 +159,19 @@ def _rounded(value: Any) -> Any:
     return value
 
 
-def _joined(module: str, seen: set[str]) -> str:
-    """Return a script of the folder ``explorer`` after all it imports: a widget has one script."""
-    seen.add(module)
-    path = resources.files("labs").joinpath("explorer", f"{module}.js")
-    script = path.read_text(encoding="utf-8")
-    before = [_joined(name, seen) for name in _IMPORT.findall(script) if name not in seen]
-    return "".join([*before, _IMPORT.sub("", script)])
-
-
 @functools.cache
 def _widget_class() -> Any:
     with _extras.needed_by("labs.explore"):
         import anywidget
         import traitlets
 
-    style = resources.files("labs").joinpath("explorer", "style.css")
+    looks = resources.files("labs").joinpath("explorer")
+    # Made from the others: a widget has one.
+    script = looks.joinpath("made", "widget.js")
 
     class ExplorerWidget(anywidget.AnyWidget):
-        _esm = _joined("page", set())
-        _css = style.read_text(encoding="utf-8")
+        _esm = script.read_text(encoding="utf-8")
+        _css = looks.joinpath("style.css").read_text(encoding="utf-8")
         spec = traitlets.Dict().tag(sync=True)
         data = traitlets.Bytes().tag(sync=True)
 

@@ -1,5 +1,5 @@
-// @ts-check
-/** Brings the explorers of a built page to life: no kernel, no widget manager. */
+/** Brings an explorer of a built page to life: no kernel, no widget manager. */
+import widget from "../../labs/explorer/page.js";
 
 /** @param {string} text base64 */
 function decode(text) {
@@ -7,37 +7,13 @@ function decode(text) {
   return new DataView(bytes.buffer);
 }
 
-/** What a widget needs of a model when nothing else changes it. */
-class Model {
-  /** @param {Record<string, unknown>} state */
-  constructor(state) {
-    this.state = state;
-  }
-
-  /** @param {string} name */
-  get(name) {
-    return this.state[name];
-  }
-
-  /** @param {string} name @param {unknown} value */
-  set(name, value) {
-    this.state[name] = value;
-  }
-
-  on() {}
-
-  off() {}
-
-  save_changes() {}
-}
-
 /** @param {HTMLElement} place */
-async function start(place) {
+export function revive(place) {
   try {
     const { spec, data } = JSON.parse(place.querySelector("script")?.textContent ?? "");
-    const code = new URL(`widgets/${place.dataset.module}`, import.meta.url);
-    const { default: widget } = await import(code.href);
-    widget.render({ model: new Model({ spec, data: decode(data) }), el: place, signal: new AbortController().signal });
+    /** @type {{[name: string]: unknown}} */
+    const state = { spec, data: decode(data) };
+    widget.render({ model: { get: (name) => state[name] }, el: place, signal: new AbortController().signal });
   } catch (error) {
     console.error(error);
     const sentence = document.createElement("p");
@@ -47,5 +23,3 @@ async function start(place) {
     place.append(sentence);
   }
 }
-
-document.querySelectorAll(".xp-place").forEach((place) => start(/** @type {HTMLElement} */ (place)));

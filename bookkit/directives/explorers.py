@@ -1,8 +1,8 @@
-"""Explorers on the built page: their numbers stay in place, their code is stored once for the site.
+"""Explorers on the built page: their numbers stay there, their style is stored once for the site.
 
 myst-nb writes every widget of a notebook into the page whole, code included. Here each view of an
 explorer becomes a placeholder of the final height that holds its numbers and says in words what
-it shows at the start; ``explorers.js`` brings it to life.
+it shows at the start; the site's script brings it to life.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import html
 import json
+import shutil
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
@@ -25,10 +27,9 @@ if TYPE_CHECKING:
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 FOLDER = "widgets"
-LOADER = "explorers.js"
 LOGGER = logging.getLogger(__name__)
 
-PLACE = """<div class="xp-place" data-page="true" data-module="{module}" style="{sizes}">
+PLACE = """<div class="xp-place" data-page="true" style="{sizes}">
 <script type="application/json">{state}</script>
 <div class="xp">
 <div class="xp-head"><p class="xp-title">{title}</p>
@@ -42,38 +43,34 @@ PLACE = """<div class="xp-place" data-page="true" data-module="{module}" style="
 
 
 def place_explorers(app: Sphinx, doctree: nodes.document) -> None:
-    """Replace the views of a document by placeholders and put its widgets' code aside."""
+    """Replace the views of a document by placeholders, and note that it has some."""
     env = app.env
     scripts = getattr(env, "nb_metadata", {}).get(env.docname, {}).get("js_files", {})
     state = scripts.get("ipywidgets_state", (None, {"body": "{}"}))[1]["body"]
     models = json.loads(state).get("state", {})
     for key in [key for key in scripts if key.startswith("ipywidgets")]:
         del scripts[key]
-    files: dict[str, str] = {}
+    shown(env).discard(env.docname)
     for view in list(doctree.findall(nodes.raw)):
         if f'type="{VIEW}"' in view.astext():
             text = view.astext().partition(">")[2].rpartition("</script>")[0]
             model = models.get(json.loads(text)["model_id"], {})
             if "spec" in model.get("state", {}):
-                view.children = [nodes.Text(place(model, files))]
+                view.children = [nodes.Text(place(model))]
                 view.rawsource = view.astext()
+                shown(env).add(env.docname)
             else:
                 LOGGER.warning(
                     "a widget that is not an explorer cannot live without a kernel",
                     location=view,
                     type="explorers",
                 )
-    assets(env).pop(env.docname, None)
-    if files:
-        assets(env)[env.docname] = files
 
 
-def place(model: dict[str, Any], files: dict[str, str]) -> str:
-    """Return the placeholder of a widget, having added its code to `files`."""
+def place(model: dict[str, Any]) -> str:
+    """Return the placeholder of a widget."""
     state = model["state"]
     spec = state["spec"]
-    module = keep(files, state["_esm"], "js")
-    keep(files, state["_css"], "css")
     data = next(b["data"] for b in model["buffers"] if b["path"] == ["data"])
     layout = spec["layout"]
     content = json.dumps({"spec": spec, "data": data}, separators=(",", ":"))
@@ -82,7 +79,6 @@ def place(model: dict[str, Any], files: dict[str, str]) -> str:
         for width in ("wide", "narrow")
     ]
     return PLACE.format(
-        module=module,
         sizes=";".join(sizes),
         title=html.escape(spec["title"]),
         initial=html.escape(spec["initial"]),
@@ -90,55 +86,45 @@ def place(model: dict[str, Any], files: dict[str, str]) -> str:
     )
 
 
-def keep(files: dict[str, str], text: str, suffix: str) -> str:
-    """Add a text to `files` under the name that its content gives it."""
-    name = f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.{suffix}"
-    files[name] = text
-    return name
+def style() -> tuple[str, str]:
+    """The name of the explorers' style sheet, which its content gives it, and the sheet."""
+    text = resources.files("labs").joinpath("explorer", "style.css").read_text("utf-8")
+    return f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.css", text
 
 
-def assets(env: BuildEnvironment) -> dict[str, dict[str, str]]:
-    """The code that each document's explorers need, by file name."""
-    if not hasattr(env, "explorer_assets"):
-        env.explorer_assets = {}  # type: ignore[attr-defined]
-    found: dict[str, dict[str, str]] = env.explorer_assets  # type: ignore[attr-defined]
+def shown(env: BuildEnvironment) -> set[str]:
+    """The documents that show an explorer."""
+    if not hasattr(env, "explorer_documents"):
+        env.explorer_documents = set()  # type: ignore[attr-defined]
+    found: set[str] = env.explorer_documents  # type: ignore[attr-defined]
     return found
 
 
 def load_on_page(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object
 ) -> None:
-    """Load styles and loader on pages that show an explorer, and on no other."""
-    found = assets(app.env)
-    documents = found if app.builder.name == "singlehtml" else [pagename]
-    names = sorted({name for document in documents for name in found.get(document, {})})
-    for name in names:
-        if name.endswith(".css"):
-            app.add_css_file(f"{FOLDER}/{name}")
-    if names:
-        app.add_js_file(LOADER, type="module")
+    """Load the style on pages that show an explorer, and on no other."""
+    found = shown(app.env)
+    if pagename in found or (found and app.builder.name == "singlehtml"):
+        app.add_css_file(f"{FOLDER}/{style()[0]}")
 
 
-def write_assets(site: Site) -> None:
-    """Write each piece of code once, and remove what no page uses any more."""
-    folder = site.out / "_static" / FOLDER
-    every = assets(site.app.env).values()
-    wanted = {name: text for files in every for name, text in files.items()}
-    for stale in set(folder.glob("*")) - {folder / name for name in wanted}:
-        stale.unlink()
-    for name, text in wanted.items():
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
+def write_style(site: Site) -> None:
+    """Write the style as the package has it, and remove what it was."""
+    shutil.rmtree(site.out / "_static" / FOLDER, ignore_errors=True)
+    if shown(site.app.env):
+        name, text = style()
+        (site.out / "_static" / FOLDER).mkdir(parents=True)
+        (site.out / "_static" / FOLDER / name).write_text(text, "utf-8")
 
 
 def forget(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
-    """Drop what a document needed when it is read again."""
-    assets(env).pop(docname, None)
+    """Drop what is known of a document when it is read again."""
+    shown(env).discard(docname)
 
 
 def merge(
     app: Sphinx, env: BuildEnvironment, docnames: Iterable[str], other: BuildEnvironment
 ) -> None:
     """Take over what a parallel reader found."""
-    found = assets(other)
-    assets(env).update({name: found[name] for name in docnames if name in found})
+    shown(env).update(shown(other).intersection(docnames))

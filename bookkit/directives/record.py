@@ -1,4 +1,4 @@
-"""The learner's record on built pages: which scripts a page loads, and the account server, if any.
+"""The learner's record on built pages: how its parts look, and the account server, if any.
 
 ``account_server`` in ``_config.yml`` is the address of one (``bookkit/accounts``). Without it a
 page holds no address, and no request leaves it.
@@ -21,31 +21,18 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.config import Config
 
-FOLDER = "record"
-
-
-# Which nodes need which script.
-SCRIPTS = {
-    "predict.js": prediction,
-    "skillcheck.js": skill_check,
-    "notes.js": notes,
-    "progress.js": progress,
-    "practice.js": practice,
-    "keeping.js": keeping,
-}
+# What keeps a record, or shows one.
+KINDS = (prediction, skill_check, notes, progress, practice, keeping)
 
 
 def load(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
-    """Load the scripts of what a page holds, and no other."""
-    needed = [name for name, kind in SCRIPTS.items() if doctree and doctree.next_node(kind)]
-    for name in needed:
-        app.add_js_file(f"{FOLDER}/{name}", type="module")
-    if needed:
-        app.add_css_file("record.css")
-    if needed and app.config.account_server:
-        app.add_js_file(f"{FOLDER}/account.js", type="module")
+    """Give pages that hold a part of the record what it needs, and no others."""
+    if not doctree or not any(doctree.next_node(kind) for kind in KINDS):
+        return
+    app.add_css_file("record.css")
+    if app.config.account_server:
         server = f'<meta name="account-server" content="{app.config.account_server}" />'
         context["metatags"] = f"{context.get('metatags', '')}\n{server}"
 

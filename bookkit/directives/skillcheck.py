@@ -1,7 +1,9 @@
 """``{skillcheck}``: the questions of ``book/questions``, with folded answers, as a page shows them.
 
-The page reads well as it is; ``skillcheck.js`` lets the reader answer. A number that is drawn
-stands in an element of its own, which the script fills anew for another attempt.
+The page reads well as it is; its script lets the reader answer. A number that is drawn stands in
+an element of its own, which the script fills anew for another attempt.
+
+What a page shows of its questions is also written into a script, for the practice page.
 """
 
 from __future__ import annotations
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from sphinx.writers.html5 import HTML5Translator
 
 logger = logging.getLogger(__name__)
+
+FOLDER = "questions"
+SCRIPT = "(window.bookQuestions ??= {{}})[{lesson}] = {questions};\n"
 
 PASS = 0.8
 ASKS = {
@@ -201,6 +206,7 @@ def depart_check(self: HTML5Translator, node: nodes.Element) -> None:
 
 def visit_question(self: HTML5Translator, node: nodes.Element) -> None:
     label = f"{node['ids'][0]}-label"
+    node["from"] = len(self.body)
     data = {"data-question": node["name"], "data-kind": node["kind"]}
     data |= {"role": "group", "aria-labelledby": label}
     self.body.append(self.starttag(node, "div", CLASS="question", **data))
@@ -218,15 +224,40 @@ def visit_drawn(self: HTML5Translator, node: nodes.Element) -> None:
     self.body.append(f'<span data-place="{self.attval(node["place"])}">')
 
 
-def close(tag: str) -> Any:
-    return lambda self, node: self.body.append(f"</{tag}>")
+def depart_drawn(self: HTML5Translator, node: nodes.Element) -> None:
+    self.body.append("</span>")
+
+
+def depart_question(self: HTML5Translator, node: nodes.Element) -> None:
+    self.body.append("</div>")
+
+
+def depart_answer(self: HTML5Translator, node: nodes.Element) -> None:
+    """Keep what the page shows of a question and its answer, which follow each other."""
+    self.body.append("</details>")
+    node["html"] = "".join(self.body[node.previous_sibling()["from"] :])
+
+
+def write_questions(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Write the questions of a page into a script of their own, as the page shows them."""
+    if app.builder.format != "html" or doctree is None:
+        return
+    for check in doctree.findall(skill_check):
+        shown = {answer["name"]: answer["html"] for answer in check.findall(skill_answer)}
+        texts = {"lesson": check["lesson"], "questions": shown}
+        script = SCRIPT.format(**{name: json.dumps(text) for name, text in texts.items()})
+        path = Path(app.outdir, "_static", FOLDER, f"{check['lesson']}.js")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(script, "utf-8")
 
 
 def setup(app: Sphinx) -> None:
     """Register the directive, the role and how HTML shows them."""
     app.add_node(skill_check, html=(visit_check, depart_check))
-    app.add_node(skill_question, html=(visit_question, close("div")))
-    app.add_node(skill_answer, html=(visit_answer, close("details")))
-    app.add_node(drawn, html=(visit_drawn, close("span")))
+    app.add_node(skill_question, html=(visit_question, depart_question))
+    app.add_node(skill_answer, html=(visit_answer, depart_answer))
+    app.add_node(drawn, html=(visit_drawn, depart_drawn))
     app.add_role("drawn", Drawn())
     app.add_directive("skillcheck", SkillCheck)

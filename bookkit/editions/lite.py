@@ -71,13 +71,13 @@ def settings(site: Path, notebooks: Path) -> dict[str, Any]:
 
 
 def watch(lite: Path) -> None:
-    """Have its pages say so where the host of the kernel's Python does not answer."""
+    """Have its pages say so from disk, and where the host of the kernel's Python is silent."""
     # Only what builds it has the kernel; the book by Sphinx alone has not.
     from jupyterlite_pyodide_kernel.constants import PYODIDE_CDN_URL, PYODIDE_MJS
 
     python = f"{PYODIDE_CDN_URL}/{PYODIDE_MJS}"
-    address = f"../../_static/network.js?python={quote(python, safe='')}"
-    script = f'<script type="module" src="{address}"></script>'
+    address = f"../../_static/page/network.js?python={quote(python, safe='')}"
+    script = f'<script defer src="{address}"></script>'
     for name in APPS:
         page = lite / name / "index.html"
         text = page.read_text("utf-8")

@@ -26,13 +26,25 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from bookkit.editions import installation, launch, lite, wheels
 from bookkit.editions.markdown import Markdown, elsewhere
-from labs.checks.grading import METADATA, PREPROCESSORS
-from labs.checks.versions import version
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
     from sphinx.application import Sphinx
 
+# What labs.checks.grading knows: where a sheet says which labs it was made with, and what nbgrader
+# runs around its own preprocessors.
+METADATA = "serving_labs"
+PREPROCESSORS = (
+    "labs.checks.grading.prepare",
+    "nbgrader.preprocessors.Execute",
+    "labs.checks.grading.settle",
+    "nbgrader.preprocessors.IgnorePattern",
+    "nbconvert.preprocessors.ClearMetadataPreprocessor",
+    "nbgrader.preprocessors.LimitOutput",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+)
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 STUB = "# Replace the dots, or work in lines below and assign it there."
 SOLVED = re.compile(rf"{BEGIN}\n.*?{END}", re.DOTALL)
@@ -112,9 +124,11 @@ def instructors(doctree: nodes.document, name: str, markdown: Markdown) -> Noteb
             cell.metadata["nbgrader"] = _marks(f"{name}-{number}-check", points=stars)
             answer = None
     tell()
-    own = new_code_cell(REQUIRE.format(version=version(), wheel=wheels.name()), id=f"{name}-labs")
+    own = new_code_cell(
+        REQUIRE.format(version=wheels.made_with(), wheel=wheels.name()), id=f"{name}-labs"
+    )
     own.metadata["nbgrader"] = _marks(f"{name}-labs", locked=True)
-    return new_notebook(cells=[own, *cells], metadata=KERNEL | {METADATA: version()})
+    return new_notebook(cells=[own, *cells], metadata=KERNEL | {METADATA: wheels.made_with()})
 
 
 def learners(notebook: NotebookNode) -> NotebookNode:
@@ -196,12 +210,12 @@ def write(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         _save(course / "source" / name / f"{name}.ipynb", whole)
         (course / "nbgrader_config.py").write_text(CONFIG, "utf-8")
         notebook = learners(whole)
-    path = PurePosixPath(folder, f"{name}.ipynb")
-    _save(site / "notebooks" / path, notebook)
-    links = launch.places(app.config.repository, str(path)) if app.config.repository else {}
+    place = PurePosixPath(folder, f"{name}.ipynb")
+    _save(site / "notebooks" / place, notebook)
+    links = launch.places(app.config.repository, str(place)) if app.config.repository else {}
     if app.config.jupyterlite:
-        links = {"JupyterLite": f"../{lite.FOLDER}/lab/index.html?path={path}", **links}
-    links["Download"] = f"../notebooks/{path}"
+        links = {"JupyterLite": f"../{lite.FOLDER}/lab/index.html?path={place}", **links}
+    links["Download"] = f"../notebooks/{place}"
     if not app.config.html_baseurl:
         links["labs to put beside it"] = f"../{wheels.FOLDER}/{quote(wheels.name())}"
     _offer(doctree, links)

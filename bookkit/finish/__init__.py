@@ -43,7 +43,7 @@ class Site:
 
 # The name of each step, for a book that wants fewer of them (``finishing`` in its settings).
 STEPS: dict[str, Callable[[Site], None]] = {
-    "explorers": explorers.write_assets,
+    "explorers": explorers.write_style,
     "redirect": redirect.add,
     "styles": styles.bundle,
     "icons": styles.trim_icons,

@@ -1,7 +1,7 @@
 """What nbgrader's autograde does besides, so that a mark says what the check said.
 
-Both functions are preprocessors of nbconvert, to be named in ``nbgrader_config.py`` around
-nbgrader's own ``Execute``: see `PREPROCESSORS`. A submission that they refuse is reported as
+Both functions are preprocessors of nbconvert, named in the course's ``nbgrader_config.py`` around
+nbgrader's own ``Execute``. A submission that they refuse is reported as
 failed and has no mark, where nbgrader alone would have given 0.
 """
 
@@ -9,17 +9,6 @@ from typing import Any
 
 from labs.checks.versions import version
 
-PREPROCESSORS = (
-    "labs.checks.grading.prepare",
-    "nbgrader.preprocessors.Execute",
-    "labs.checks.grading.settle",
-    "nbgrader.preprocessors.IgnorePattern",
-    "nbconvert.preprocessors.ClearMetadataPreprocessor",
-    "nbgrader.preprocessors.LimitOutput",
-    "nbgrader.preprocessors.SaveAutoGrades",
-    "nbgrader.preprocessors.AssignLatePenalties",
-    "nbgrader.preprocessors.CheckCellMetadata",
-)
 METADATA = "serving_labs"
 PROBE = "labs-probe"
 

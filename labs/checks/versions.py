@@ -1,12 +1,7 @@
 """Which ``labs`` a sheet was made with, so that no other one marks it."""
 
-import hashlib
-from functools import cache
-from pathlib import Path
-
 import labs
-
-PACKAGE = Path(labs.__file__).parent
+from labs._version import content
 
 
 class VersionError(ImportError):
@@ -16,9 +11,8 @@ class VersionError(ImportError):
         return [str(self)]
 
 
-@cache
 def version() -> str:
-    """Return the version of ``labs`` with a checksum of its modules.
+    """Return the version of ``labs`` with a checksum of its files.
 
     The number alone does not change with every changed check; the checksum does, and is the same
     in a wheel as in the sources that it was built from.
@@ -32,12 +26,7 @@ def version() -> str:
     >>> version().partition("+")[0] == labs.__version__.partition("+")[0]
     True
     """
-    content = hashlib.sha256()
-    for path in sorted(PACKAGE.rglob("*.py")):
-        if path.parent != PACKAGE or path.name != "__init__.py":  # the version alone, which a
-            content.update(path.relative_to(PACKAGE).as_posix().encode())  # build may rewrite
-            content.update(path.read_bytes().replace(b"\r\n", b"\n"))
-    return f"{labs.__version__.partition('+')[0]}+{content.hexdigest()[:8]}"
+    return f"{labs.__version__.partition('+')[0]}+{content()}"
 
 
 def require(made_with: str) -> None:

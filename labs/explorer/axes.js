@@ -1,4 +1,3 @@
-// @ts-check
 /** Scales, ticks and the frame of a plot. */
 
 import { label, px, svg } from "./elements.js";
@@ -106,7 +105,6 @@ export function wrap(text, room, measure) {
   return rows;
 }
 
-
 /** Options as tick labels: wrapped where every word fits, else slanted. @param {string[]} texts @param {number} pitch
  * @param {(text: string) => number} measure @returns {Names} */
 export function tickNames(texts, pitch, measure) {
@@ -119,7 +117,10 @@ export function tickNames(texts, pitch, measure) {
 /** @param {number} x @param {number} y @param {Names} names @param {number} i */
 function tickName(x, y, names, i) {
   if (names.slanted) {
-    return label(x + 4, y - 4, names.rows[i][0], { "text-anchor": "end", transform: `rotate(-35 ${px(x + 4)} ${px(y - 4)})` });
+    return label(x + 4, y - 4, names.rows[i][0], {
+      "text-anchor": "end",
+      transform: `rotate(-35 ${px(x + 4)} ${px(y - 4)})`,
+    });
   }
   const text = label(x, y, "", { "text-anchor": "middle" });
   text.append(...names.rows[i].map((row, n) => svg("tspan", { x: px(x), dy: n ? 14 : 0 }, row)));
@@ -136,19 +137,35 @@ export function frame(box, x, y, title) {
   const group = svg("g", { class: "xp-axes" });
   y.ticks.forEach((tick, i) => {
     const at = px(y.at(tick));
-    group.append(svg("g", { class: "xp-tick", "data-axis": "y", "data-value": tick },
-      svg("line", { x1: box.left, x2: box.right, y1: at, y2: at, class: "xp-grid" }),
-      label(box.left - 8, at + 4, y.texts[i], { "text-anchor": "end" })));
+    group.append(
+      svg(
+        "g",
+        { class: "xp-tick", "data-axis": "y", "data-value": tick },
+        svg("line", { x1: box.left, x2: box.right, y1: at, y2: at, class: "xp-grid" }),
+        label(box.left - 8, at + 4, y.texts[i], { "text-anchor": "end" }),
+      ),
+    );
   });
   x.ticks.forEach((tick, i) => {
     const at = px(x.at(tick));
-    group.append(svg("g", { class: "xp-tick", "data-axis": "x", "data-value": tick },
-      svg("line", { x1: at, x2: at, y1: box.bottom, y2: box.bottom + 5, class: "xp-base" }),
-      x.names ? tickName(at, box.bottom + 19, x.names, i) : label(at, box.bottom + 19, x.texts[i], { "text-anchor": "middle" })));
+    group.append(
+      svg(
+        "g",
+        { class: "xp-tick", "data-axis": "x", "data-value": tick },
+        svg("line", { x1: at, x2: at, y1: box.bottom, y2: box.bottom + 5, class: "xp-base" }),
+        x.names
+          ? tickName(at, box.bottom + 19, x.names, i)
+          : label(at, box.bottom + 19, x.texts[i], { "text-anchor": "middle" }),
+      ),
+    );
   });
   group.append(
     svg("line", { x1: box.left, x2: box.right, y1: box.bottom, y2: box.bottom, class: "xp-base" }),
-    label((box.left + box.right) / 2, box.bottom + 38 + (x.names?.depth ?? 0), axisTitle(x.part), { "text-anchor": "middle", class: "xp-axis-title" }),
-    label(0, box.top - 14, title, { class: "xp-axis-title" }));
+    label((box.left + box.right) / 2, box.bottom + 38 + (x.names?.depth ?? 0), axisTitle(x.part), {
+      "text-anchor": "middle",
+      class: "xp-axis-title",
+    }),
+    label(0, box.top - 14, title, { class: "xp-axis-title" }),
+  );
   return group;
 }

@@ -1,10 +1,6 @@
-// @ts-check
 /** HTML and SVG elements in one call. */
 
 /** @import { Attributes, Stage } from "./types.js" */
-
-/** Width in pixels from which panels stand side by side. */
-export const WIDE = 600;
 
 /** @param {Element} element @param {Attributes} attributes @param {(Node | string)[]} children */
 export function assemble(element, attributes, children) {
@@ -52,7 +48,8 @@ export const label = (x, y, text, attributes = {}) => svg("text", { x: px(x), y:
  * @param {number} x @param {number} y @param {number} width @param {number} height @param {number} [round] */
 export function block(x, y, width, height, round = 0) {
   const [r, w, h] = [px(round), px(width - 2 * round), px(height - 2 * round)];
-  const turn = (/** @type {number} */ dx, /** @type {number} */ dy) => (r ? `a${r},${r} 0 0 1 ${dx * r},${dy * r}` : "");
+  const turn = (/** @type {number} */ dx, /** @type {number} */ dy) =>
+    r ? `a${r},${r} 0 0 1 ${dx * r},${dy * r}` : "";
   return `M${px(x + round)},${px(y)}h${w}${turn(1, 1)}v${h}${turn(-1, 1)}h${-w}${turn(-1, -1)}v${-h}${turn(1, -1)}z`;
 }
 
@@ -62,8 +59,26 @@ export const canvas = (stage, width, height) =>
 
 /** Fill patterns, so that kinds differ without colour. @param {Stage} stage @param {number} count */
 export function patterns(stage, count) {
-  const marks = ["", "M-2,2 L2,-2 M0,10 L10,0 M8,12 L12,8", "M-2,-2 L12,12 M-2,8 L2,12 M8,-2 L12,2", "M5,4 v2 M0,-1 v2 M10,-1 v2 M0,9 v2 M10,9 v2", "M5,0 V10", "M0,5 H10 M5,0 V10"];
-  return Array.from({ length: count }, (_, i) => svg("pattern",
-    { id: `${stage.id}-kind-${i}`, width: 10, height: 10, patternUnits: "userSpaceOnUse", class: `xp-kind xp-kind-${i}` },
-    svg("rect", { width: 10, height: 10 }), svg("path", { d: marks[i] || "M0,0" })));
+  const marks = [
+    "",
+    "M-2,2 L2,-2 M0,10 L10,0 M8,12 L12,8",
+    "M-2,-2 L12,12 M-2,8 L2,12 M8,-2 L12,2",
+    "M5,4 v2 M0,-1 v2 M10,-1 v2 M0,9 v2 M10,9 v2",
+    "M5,0 V10",
+    "M0,5 H10 M5,0 V10",
+  ];
+  return Array.from({ length: count }, (_, i) =>
+    svg(
+      "pattern",
+      {
+        id: `${stage.id}-kind-${i}`,
+        width: 10,
+        height: 10,
+        patternUnits: "userSpaceOnUse",
+        class: `xp-kind xp-kind-${i}`,
+      },
+      svg("rect", { width: 10, height: 10 }),
+      svg("path", { d: marks[i] || "M0,0" }),
+    ),
+  );
 }

@@ -1,4 +1,3 @@
-// @ts-check
 /** The numbers that Python computed, looked up by the positions of the sliders. */
 
 import { written } from "./text.js";

@@ -1,8 +1,7 @@
-// @ts-check
 /** One quantity over two sliders as colour. */
 
 import { axis, frame, linearTicks, logTicks, roundest, scale, tickNames, tickText } from "./axes.js";
-import { WIDE, assemble, canvas, label, px, svg } from "./elements.js";
+import { assemble, canvas, label, px, svg } from "./elements.js";
 import { put } from "./grid.js";
 import { axisTitle, formatValue, written } from "./text.js";
 /** @import { Box, Cell, Drawing, HeatmapSpec, Quantity, Scale, Stage } from "./types.js" */
@@ -12,7 +11,7 @@ const SHADES = 33;
 /** @param {Stage} stage @param {HeatmapSpec} spec @returns {Drawing} */
 export function drawHeatmap(stage, spec) {
   const { numbers, width, measure, id } = stage;
-  const height = spec.layout.height[width >= WIDE ? "wide" : "narrow"];
+  const height = spec.layout.height[stage.size];
   const [x, y, shown] = [spec.x, spec.y, spec.shown].map((name) => numbers.part(name));
   const [columns, rows] = [spec.x, spec.y].map((name) => numbers.sliders[numbers.axis(name)].values);
   const texts = rows.map((value) => written(y, value));
@@ -25,24 +24,49 @@ export function drawHeatmap(stage, spec) {
   const span = spec.shown_range ?? domain([...numbers.all(spec.shown)]);
   const shade = scale(span, [0, 1], spec.log);
   const drawn = canvas(stage, width, height);
-  const shades = Array.from({ length: SHADES }, (_, i) => svg("path", { class: "xp-cells", style: `fill:${colour(i / (SHADES - 1))}` }));
+  const shades = Array.from({ length: SHADES }, (_, i) =>
+    svg("path", { class: "xp-cells", style: `fill:${colour(i / (SHADES - 1))}` }),
+  );
   const unbounded = svg("path", { class: "xp-cells", fill: `url(#${id}-none)` });
   const limit = svg("path", { class: "xp-limit" });
   const halo = svg("path", { class: "xp-limit-halo" });
   const marker = svg("g", { class: "xp-marker", "data-quantity": spec.shown });
-  const xTicks = named ? columns : roundest(columns, (box.right - box.left) / (16 + Math.max(...columns.map((one) => measure(written(x, one))))));
+  const xTicks = named
+    ? columns
+    : roundest(columns, (box.right - box.left) / (16 + Math.max(...columns.map((one) => measure(written(x, one))))));
   drawn.append(
-    svg("defs", {}, svg("pattern", { id: `${id}-none`, width: 6, height: 6, patternUnits: "userSpaceOnUse", class: "xp-none" }, svg("path", { d: "M-1,7 L7,-1" }))),
+    svg(
+      "defs",
+      {},
+      svg(
+        "pattern",
+        { id: `${id}-none`, width: 6, height: 6, patternUnits: "userSpaceOnUse", class: "xp-none" },
+        svg("path", { d: "M-1,7 L7,-1" }),
+      ),
+    ),
     colourBar(stage, spec, shown, span, shade),
-    frame(box, { ...axis(x, [], false, across), ticks: xTicks, texts: xTicks.map((one) => written(x, one)), names: named },
-      { ...axis(y, [], false, up), ...(y.texts ? { ticks: rows, texts } : thinRows(rows, texts, (box.bottom - box.top) / 20)) }, axisTitle(y)),
-    svg("g", {}, ...shades, unbounded), halo, limit, marker);
+    frame(
+      box,
+      { ...axis(x, [], false, across), ticks: xTicks, texts: xTicks.map((one) => written(x, one)), names: named },
+      {
+        ...axis(y, [], false, up),
+        ...(y.texts ? { ticks: rows, texts } : thinRows(rows, texts, (box.bottom - box.top) / 20)),
+      },
+      axisTitle(y),
+    ),
+    svg("g", {}, ...shades, unbounded),
+    halo,
+    limit,
+    marker,
+  );
   stage.figure.replaceChildren(drawn);
 
   let slice = "";
   /** @param {Cell} cell */
   const move = (cell) => {
-    const values = numbers.along(spec.y, cell).map((row) => numbers.along(spec.x, row).map((at) => numbers.at(spec.shown, at)));
+    const values = numbers
+      .along(spec.y, cell)
+      .map((row) => numbers.along(spec.x, row).map((at) => numbers.at(spec.shown, at)));
     const fixed = cell.filter((_, i) => i !== numbers.axis(spec.x) && i !== numbers.axis(spec.y)).join();
     if (slice !== `at ${fixed}`) {
       slice = `at ${fixed}`;
@@ -54,7 +78,11 @@ export function drawHeatmap(stage, spec) {
     }
     const value = numbers.at(spec.shown, cell);
     const [cx, cy] = [across(numbers.at(spec.x, cell)), up(numbers.at(spec.y, cell))];
-    assemble(marker, { "data-value": value, "data-x": numbers.at(spec.x, cell), "data-y": numbers.at(spec.y, cell) }, []);
+    assemble(
+      marker,
+      { "data-value": value, "data-x": numbers.at(spec.x, cell), "data-y": numbers.at(spec.y, cell) },
+      [],
+    );
     marker.replaceChildren(...pin(stage, box, cx, cy, dx, dy, numbers.text(spec.shown, value)));
   };
   /** @param {number} atX @param {number} atY @param {Cell} cell */
@@ -92,12 +120,14 @@ function colour(share) {
 function paint(values, shade, box, dx, dy) {
   /** @type {string[][]} */
   const paths = Array.from({ length: SHADES + 1 }, () => []);
-  values.forEach((row, j) => row.forEach((value, i) => {
-    if (Number.isNaN(value)) return;
-    const level = Math.round(Math.max(0, Math.min(1, shade(value))) * (SHADES - 1));
-    const cell = `M${px(box.left + i * dx)},${px(box.bottom - (j + 1) * dy)}h${px(dx)}v${px(dy)}h${px(-dx)}z`;
-    paths[Number.isFinite(value) ? level : SHADES].push(cell);
-  }));
+  values.forEach((row, j) =>
+    row.forEach((value, i) => {
+      if (Number.isNaN(value)) return;
+      const level = Math.round(Math.max(0, Math.min(1, shade(value))) * (SHADES - 1));
+      const cell = `M${px(box.left + i * dx)},${px(box.bottom - (j + 1) * dy)}h${px(dx)}v${px(dy)}h${px(-dx)}z`;
+      paths[Number.isFinite(value) ? level : SHADES].push(cell);
+    }),
+  );
   return paths;
 }
 
@@ -105,12 +135,14 @@ function paint(values, shade, box, dx, dy) {
  * @param {number} limit @param {Box} box @param {number} dx @param {number} dy */
 function contour(values, limit, box, dx, dy) {
   const within = (/** @type {number} */ j, /** @type {number} */ i) => values[j]?.[i] <= limit;
-  const pieces = values.flatMap((row, j) => row.flatMap((_, i) => {
-    const [x, y] = [px(box.left + i * dx), px(box.bottom - (j + 1) * dy)];
-    const right = i + 1 < row.length && within(j, i) !== within(j, i + 1) ? `M${px(x + dx)},${y}v${px(dy)}` : "";
-    const above = j + 1 < values.length && within(j, i) !== within(j + 1, i) ? `M${x},${y}h${px(dx)}` : "";
-    return right + above;
-  }));
+  const pieces = values.flatMap((row, j) =>
+    row.flatMap((_, i) => {
+      const [x, y] = [px(box.left + i * dx), px(box.bottom - (j + 1) * dy)];
+      const right = i + 1 < row.length && within(j, i) !== within(j, i + 1) ? `M${px(x + dx)},${y}v${px(dy)}` : "";
+      const above = j + 1 < values.length && within(j, i) !== within(j + 1, i) ? `M${x},${y}h${px(dx)}` : "";
+      return right + above;
+    }),
+  );
   return pieces.join("");
 }
 
@@ -122,9 +154,12 @@ function pin(stage, box, cx, cy, dx, dy, text) {
   const chip = stage.measure(text) * 1.08 + 14;
   const before = cx + w / 2 + chip + 6 > box.right;
   const left = before ? cx - w / 2 - chip - 6 : cx + w / 2 + 6;
-  return [svg("rect", { ...frame, class: "xp-pin-halo" }), svg("rect", { ...frame, class: "xp-pin" }),
+  return [
+    svg("rect", { ...frame, class: "xp-pin-halo" }),
+    svg("rect", { ...frame, class: "xp-pin" }),
     svg("rect", { x: px(left), y: px(cy - 11), width: px(chip), height: 22, rx: 4, class: "xp-chip" }),
-    label(left + chip / 2, cy + 4, text, { "text-anchor": "middle", class: "xp-chip-text" })];
+    label(left + chip / 2, cy + 4, text, { "text-anchor": "middle", class: "xp-chip-text" }),
+  ];
 }
 
 /** @param {Stage} stage @param {HeatmapSpec} spec @param {Quantity} shown
@@ -134,20 +169,45 @@ function colourBar(stage, spec, shown, span, shade) {
   const ticks = spec.log ? logTicks(span, length / 44) : linearTicks(span, length / 60);
   const texts = tickText(ticks, spec.log, shown);
   const shares = Array.from({ length: 13 }, (_, i) => i / 12);
-  const group = svg("g", { class: "xp-colours" },
+  const group = svg(
+    "g",
+    { class: "xp-colours" },
     label(0, 13, axisTitle(shown), { class: "xp-panel-title" }),
-    svg("linearGradient", { id: `${stage.id}-ramp` }, ...shares.map((share) => svg("stop", { offset: share, style: `stop-color:${colour(share)}` }))),
+    svg(
+      "linearGradient",
+      { id: `${stage.id}-ramp` },
+      ...shares.map((share) => svg("stop", { offset: share, style: `stop-color:${colour(share)}` })),
+    ),
     svg("rect", { x: 0, y: 22, width: length, height: 10, fill: `url(#${stage.id}-ramp)`, class: "xp-ramp" }),
-    ...ticks.map((tick, i) => label(Math.max(8, shade(tick) * length), 46, texts[i], { "text-anchor": "middle" })));
+    ...ticks.map((tick, i) => label(Math.max(8, shade(tick) * length), 46, texts[i], { "text-anchor": "middle" })),
+  );
   const values = [...stage.numbers.all(spec.shown)];
-  const odd = [["∞", values.includes(Infinity)], ["n/a", values.some(Number.isNaN)]].filter(([, present]) => present);
-  odd.forEach(([name], i) => group.append(
-    svg("rect", { x: length + 16 + 52 * i, y: 21, width: 16, height: 12, fill: name === "∞" ? `url(#${stage.id}-none)` : "none", class: "xp-ramp" }),
-    label(length + 37 + 52 * i, 31, String(name))));
+  const odd = [
+    ["∞", values.includes(Infinity)],
+    ["n/a", values.some(Number.isNaN)],
+  ].filter(([, present]) => present);
+  odd.forEach(([name], i) =>
+    group.append(
+      svg("rect", {
+        x: length + 16 + 52 * i,
+        y: 21,
+        width: 16,
+        height: 12,
+        fill: name === "∞" ? `url(#${stage.id}-none)` : "none",
+        class: "xp-ramp",
+      }),
+      label(length + 37 + 52 * i, 31, String(name)),
+    ),
+  );
   if (spec.limit !== null) {
     const at = px(Math.max(0, Math.min(1, shade(spec.limit))) * length);
-    group.append(svg("line", { x1: at, x2: at, y1: 18, y2: 36, class: "xp-limit" }),
-      label(stage.width, 13, `inside the line: ≤ ${formatValue(spec.limit, shown.format, shown.unit)}`, { "text-anchor": "end", class: "xp-rule-label" }));
+    group.append(
+      svg("line", { x1: at, x2: at, y1: 18, y2: 36, class: "xp-limit" }),
+      label(stage.width, 13, `inside the line: ≤ ${formatValue(spec.limit, shown.format, shown.unit)}`, {
+        "text-anchor": "end",
+        class: "xp-rule-label",
+      }),
+    );
   }
   return group;
 }

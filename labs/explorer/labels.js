@@ -1,4 +1,3 @@
-// @ts-check
 /** Where text goes so that it hides the least. */
 
 import { label } from "./elements.js";
@@ -20,7 +19,8 @@ export class Space {
   constructor(stage, box, tracks, rules, dots) {
     this.stage = stage;
     this.box = box;
-    this.points = tracks.flatMap((track) => track.slice(1).flatMap((to, i) => stroll(track[i], to, box, 4)))
+    this.points = tracks
+      .flatMap((track) => track.slice(1).flatMap((to, i) => stroll(track[i], to, box, 4)))
       .concat(rules.flatMap(([from, to]) => stroll(from, to, box, 16)));
     this.dots = dots;
     this.last = { x: -Infinity, y: -Infinity };
@@ -32,7 +32,9 @@ export class Space {
   cost({ left, top, right, bottom }) {
     const { box } = this;
     const outside = left < box.left - 1 || right > box.right + 12 || top < box.top - 8 || bottom > box.bottom + 2;
-    const over = this.taken.filter((other) => left < other.right && right > other.left && top < other.bottom && bottom > other.top);
+    const over = this.taken.filter(
+      (other) => left < other.right && right > other.left && top < other.bottom && bottom > other.top,
+    );
     const hidden = this.points.filter(([x, y]) => x > left - 2 && x < right + 2 && y > top - 1 && y < bottom + 1);
     return (outside ? 200 : 0) + 120 * over.length + hidden.length;
   }
@@ -45,7 +47,9 @@ export class Space {
       const left = x - (anchor === "end" ? width : anchor === "middle" ? width / 2 : 0);
       return { left, right: left + width, top: y - 11, bottom: y + 4 };
     });
-    const costs = areas.map((area, i) => this.cost(area) + 1.5 * i + (options[i][1] < highest || options[i][1] > lowest ? 60 : 0));
+    const costs = areas.map(
+      (area, i) => this.cost(area) + 1.5 * i + (options[i][1] < highest || options[i][1] > lowest ? 60 : 0),
+    );
     const best = costs.indexOf(Math.min(...costs));
     this.taken.push(areas[best]);
     const [x, y, anchor] = options[best];
@@ -55,7 +59,15 @@ export class Space {
 
   /** Text above a bar, or below one that hangs. @param {number} x @param {number} y @param {string} text @param {Attributes} attributes */
   above(x, y, text, attributes) {
-    return this.write(text, [[x, y - 11, "middle"], [x, y - 25, "middle"], [x, y + 20, "middle"]], attributes);
+    return this.write(
+      text,
+      [
+        [x, y - 11, "middle"],
+        [x, y - 25, "middle"],
+        [x, y + 20, "middle"],
+      ],
+      attributes,
+    );
   }
 
   /** Text beside a point; texts of points over one another, asked for from the top, keep their order. @param {number} x
@@ -64,8 +76,22 @@ export class Space {
     const highest = Math.abs(x - this.last.x) < 1 ? this.last.y : -Infinity;
     const below = this.dots.filter(([dx, dy]) => Math.abs(dx - x) < 1 && dy > y + 1).map(([, dy]) => dy);
     this.last.x = x;
-    return this.write(text, [[x - 9, y - 9, "end"], [x + 9, y - 9, "start"], [x + 9, y + 18, "start"], [x - 9, y + 18, "end"],
-      [x + 11, y + 4, "start"], [x - 11, y + 4, "end"], [x, y - 14, "middle"], [x, y + 22, "middle"],
-      [x + 9, y + 34, "start"], [x - 9, y + 34, "end"]], attributes, [highest, Math.min(...below) + 8]);
+    return this.write(
+      text,
+      [
+        [x - 9, y - 9, "end"],
+        [x + 9, y - 9, "start"],
+        [x + 9, y + 18, "start"],
+        [x - 9, y + 18, "end"],
+        [x + 11, y + 4, "start"],
+        [x - 11, y + 4, "end"],
+        [x, y - 14, "middle"],
+        [x, y + 22, "middle"],
+        [x + 9, y + 34, "start"],
+        [x - 9, y + 34, "end"],
+      ],
+      attributes,
+      [highest, Math.min(...below) + 8],
+    );
   }
 }

@@ -1,4 +1,3 @@
-// @ts-check
 /** The whole figure: sliders, drawing, sentence, table, and the address that holds its state. */
 
 import { html, write } from "./elements.js";
@@ -8,15 +7,23 @@ import { drawLines } from "./lines.js";
 import { fillTable, table } from "./table.js";
 import { written } from "./text.js";
 import { drawTimeline } from "./timeline.js";
-/** @import { Cell, Drawing, Model, Slider, Spec, Stage } from "./types.js" */
+/** @import { Cell, Drawing, Model, Slider, Spec, Stage, Width } from "./types.js" */
 
 const BEAT = 450;
 const SETTLED = 150;
 
 /** @param {Slider} slider @param {string} id @param {(index: number) => void} changed */
 function control(slider, id, changed) {
-  const input = html("input", { type: "range", id, name: slider.name, min: 0, max: slider.values.length - 1, step: 1,
-    value: slider.start, "data-lm-suppress-shortcuts": true });
+  const input = html("input", {
+    type: "range",
+    id,
+    name: slider.name,
+    min: 0,
+    max: slider.values.length - 1,
+    step: 1,
+    value: slider.start,
+    "data-lm-suppress-shortcuts": true,
+  });
   const output = html("output", { for: id, "aria-live": "off" });
   input.addEventListener("input", () => changed(Number(input.value)));
   const show = (/** @type {number} */ index) => {
@@ -63,25 +70,48 @@ function build(spec, numbers, el, signal) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let settling;
 
-  const controls = spec.sliders.map((slider, axis) => control(slider, `${id}-${slider.name}`, (index) => go(put(cell, axis, index))));
+  const controls = spec.sliders.map((slider, axis) =>
+    control(slider, `${id}-${slider.name}`, (index) => go(put(cell, axis, index))),
+  );
   const reset = html("button", { type: "button", class: "xp-button" }, "Reset");
-  const figure = html("div", { class: "xp-figure", role: "img", "aria-labelledby": `${id}-title`, "aria-describedby": `${id}-summary` });
-  const sentence = html("p", { class: "xp-summary", id: `${id}-summary` }, ...fill(spec.summary, (name) => html("strong", { "data-name": name })));
+  const figure = html("div", {
+    class: "xp-figure",
+    role: "img",
+    "aria-labelledby": `${id}-title`,
+    "aria-describedby": `${id}-summary`,
+  });
+  const sentence = html(
+    "p",
+    { class: "xp-summary", id: `${id}-summary` },
+    ...fill(spec.summary, (name) => html("strong", { "data-name": name })),
+  );
   const words = [...sentence.querySelectorAll("strong")].map((word) => ({ word, name: String(word.dataset.name) }));
   const status = html("p", { class: "xp-status", "aria-live": "polite" });
   const scroll = html("div", { class: "xp-scroll", tabindex: 0, role: "region", "aria-label": `Data: ${spec.title}` });
   const details = html("details", { class: "xp-data" }, html("summary", {}, "Data table"), scroll);
-  const root = html("div", { class: `xp xp-${spec.kind}`, "data-name": spec.name, role: "group", "aria-labelledby": `${id}-title` },
+  const root = html(
+    "div",
+    { class: `xp xp-${spec.kind}`, "data-name": spec.name, role: "group", "aria-labelledby": `${id}-title` },
     html("div", { class: "xp-head" }, html("p", { class: "xp-title", id: `${id}-title` }, spec.title), reset),
-    html("div", { class: "xp-controls" }, ...controls.map((one) => one.root)), figure, sentence, status, details);
+    html("div", { class: "xp-controls" }, ...controls.map((one) => one.root)),
+    figure,
+    sentence,
+    status,
+    details,
+  );
   dress(root, spec);
-  if (spec.kind === "timeline") stepper(controls[controls.length - 1], (by) => {
-    const last = start.length - 1;
-    const to = cell[last] + by;
-    if (to < 0 || to >= spec.sliders[last].values.length) return false;
-    go(put(cell, last, to));
-    return true;
-  }, signal);
+  if (spec.kind === "timeline")
+    stepper(
+      controls[controls.length - 1],
+      (by) => {
+        const last = start.length - 1;
+        const to = cell[last] + by;
+        if (to < 0 || to >= spec.sliders[last].values.length) return false;
+        go(put(cell, last, to));
+        return true;
+      },
+      signal,
+    );
 
   const show = () => {
     controls.forEach((one, axis) => one.show(cell[axis]));
@@ -102,7 +132,12 @@ function build(spec, numbers, el, signal) {
     clearTimeout(settling);
     settling = setTimeout(() => {
       status.textContent = sentence.textContent;
-      if (onPage && link) history.replaceState(history.state, "", reset.disabled ? location.pathname + location.search : fragment(spec, cell));
+      if (onPage && link)
+        history.replaceState(
+          history.state,
+          "",
+          reset.disabled ? location.pathname + location.search : fragment(spec, cell),
+        );
     }, SETTLED);
   };
   const follow = () => {
@@ -116,7 +151,7 @@ function build(spec, numbers, el, signal) {
     if (!width) return;
     tallest = 0;
     sentence.style.minHeight = "";
-    const stage = { id, numbers, figure, width, measure: ruler(figure) };
+    const stage = { id, numbers, figure, width, size: sizeOf(figure), measure: ruler(figure) };
     drawing = draw(stage, spec);
     drawing.move(cell);
   };
@@ -142,6 +177,12 @@ function build(spec, numbers, el, signal) {
 function draw(stage, spec) {
   if (spec.kind === "lines") return drawLines(stage, spec);
   return spec.kind === "timeline" ? drawTimeline(stage, spec) : drawHeatmap(stage, spec);
+}
+
+/** Whether there is room for panels side by side, as the style sheet has it. @param {HTMLElement} figure
+ * @returns {Width} */
+function sizeOf(figure) {
+  return getComputedStyle(figure).getPropertyValue("--xp-size").trim() === "wide" ? "wide" : "narrow";
 }
 
 /** Sizes and colours that the style sheet needs. @param {HTMLElement} root @param {Spec} spec */
@@ -203,14 +244,22 @@ function drag(figure, pick, go, signal) {
     const cell = pick(event.clientX - bounds.left, event.clientY - bounds.top);
     if (cell) go(cell);
   };
-  figure.addEventListener("pointerdown", (event) => {
-    if (event.button) return;
-    figure.setPointerCapture(event.pointerId);
-    at(event);
-  }, { signal });
-  figure.addEventListener("pointermove", (event) => {
-    if (figure.hasPointerCapture(event.pointerId)) at(event);
-  }, { signal });
+  figure.addEventListener(
+    "pointerdown",
+    (event) => {
+      if (event.button) return;
+      figure.setPointerCapture(event.pointerId);
+      at(event);
+    },
+    { signal },
+  );
+  figure.addEventListener(
+    "pointermove",
+    (event) => {
+      if (figure.hasPointerCapture(event.pointerId)) at(event);
+    },
+    { signal },
+  );
 }
 
 /** @param {HTMLElement} element @param {() => void} changed @param {AbortSignal} signal */
@@ -234,7 +283,13 @@ function render({ model, el, signal }) {
     build(spec, new Numbers(spec, model.get("data")), el, closed.signal);
   } catch (error) {
     console.error(error);
-    el.replaceChildren(html("p", { class: "xp-error", role: "alert" }, `This figure could not be drawn (${error}). ${spec?.initial ?? ""}`));
+    el.replaceChildren(
+      html(
+        "p",
+        { class: "xp-error", role: "alert" },
+        `This figure could not be drawn (${error}). ${spec?.initial ?? ""}`,
+      ),
+    );
   }
   return () => closed.abort();
 }

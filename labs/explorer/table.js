@@ -1,4 +1,3 @@
-// @ts-check
 /** The numbers behind a drawing, as a table. */
 
 import { html, write } from "./elements.js";
@@ -25,10 +24,17 @@ export function table(numbers, spec, cell) {
 function gridTable(numbers, spec, cell) {
   const [x, y] = [numbers.part(spec.x), numbers.part(spec.y)];
   return {
-    head: [`${axisTitle(y)} by ${axisTitle(x)}`, ...numbers.along(spec.x, cell).map((at) => written(x, numbers.at(spec.x, at)))],
+    head: [
+      `${axisTitle(y)} by ${axisTitle(x)}`,
+      ...numbers.along(spec.x, cell).map((at) => written(x, numbers.at(spec.x, at))),
+    ],
     rows: numbers.along(spec.y, cell).map((row, i) => ({
-      cells: [written(y, numbers.at(spec.y, row)),
-        ...numbers.along(spec.x, row).map((at) => formatValue(numbers.at(spec.shown, at), numbers.part(spec.shown).format))],
+      cells: [
+        written(y, numbers.at(spec.y, row)),
+        ...numbers
+          .along(spec.x, row)
+          .map((at) => formatValue(numbers.at(spec.shown, at), numbers.part(spec.shown).format)),
+      ],
       current: i === cell[numbers.axis(spec.y)] ? cell[numbers.axis(spec.x)] + 1 : false,
     })),
   };
@@ -42,9 +48,15 @@ function spanTable(numbers, spec, cell) {
   return {
     head: ["Panel", spec.lane, "Label", "Kind", `Start${unit}`, `End${unit}`, "State"],
     rows: readSpans(numbers, spec)[sceneOf(numbers, cell)].map((one) => ({
-      cells: [spec.panels[one.panel].label, String(one.lane + 1), one.text, spec.kinds[one.kind],
-        formatValue(one.start, time.format), formatValue(one.end, time.format),
-        one.end <= now ? "done" : one.start <= now ? "now" : "to come"],
+      cells: [
+        spec.panels[one.panel].label,
+        String(one.lane + 1),
+        one.text,
+        spec.kinds[one.kind],
+        formatValue(one.start, time.format),
+        formatValue(one.end, time.format),
+        one.end <= now ? "done" : one.start <= now ? "now" : "to come",
+      ],
       current: one.start <= now && now < one.end,
     })),
   };
@@ -52,10 +64,16 @@ function spanTable(numbers, spec, cell) {
 
 /** @param {Table} data @param {string} caption */
 function tableElement(data, caption) {
-  const body = data.rows.map(({ cells }) => html("tr", {}, html("th", { scope: "row" }), ...cells.slice(1).map(() => html("td"))));
-  return html("table", {}, html("caption", {}, caption),
+  const body = data.rows.map(({ cells }) =>
+    html("tr", {}, html("th", { scope: "row" }), ...cells.slice(1).map(() => html("td"))),
+  );
+  return html(
+    "table",
+    {},
+    html("caption", {}, caption),
     html("thead", {}, html("tr", {}, ...data.head.map((text) => html("th", { scope: "col" }, text)))),
-    html("tbody", {}, ...body));
+    html("tbody", {}, ...body),
+  );
 }
 
 /** Write a table into its place, touching only what differs. @param {HTMLElement} place @param {Table} data @param {string} caption */

@@ -1,4 +1,3 @@
-// @ts-check
 /** Numbers as text, exactly as Python's `format` writes them. */
 
 /** @import { Quantity } from "./types.js" */
@@ -18,7 +17,13 @@ function halfEven(rounded, more, kept) {
 }
 
 /** @param {number} value @param {number} places */
-export const toFixed = (value, places) => halfEven(value.toFixed(places), value.toFixed(100), places);
+export function toFixed(value, places) {
+  // A percentage of the largest numbers.
+  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
+  // From here up every number is whole, and JavaScript writes it with an exponent.
+  if (Math.abs(value) >= 1e21) return BigInt(value) + (places ? `.${"0".repeat(places)}` : "");
+  return halfEven(value.toFixed(places), value.toFixed(100), places);
+}
 
 /** @param {number} value @param {number} precision */
 function toGeneral(value, precision) {
@@ -43,9 +48,11 @@ export function formatValue(value, format, unit = "") {
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "-∞";
   const [, comma, places, type] = /^(,?)(?:\.(\d+))?([fgd%])$/.exec(format) ?? ["", "", "6", "g"];
   let text =
-    type === "g" ? toGeneral(value, Number(places ?? 6))
-    : type === "%" ? `${toFixed(value * 100, Number(places))}%`
-    : toFixed(value, type === "d" ? 0 : Number(places));
+    type === "g"
+      ? toGeneral(value, Number(places ?? 6))
+      : type === "%"
+        ? `${toFixed(value * 100, Number(places))}%`
+        : toFixed(value, type === "d" ? 0 : Number(places));
   if (comma) text = text.replace(/^(-?)(\d+)/, (_, sign, whole) => sign + whole.replace(/\B(?=(\d{3})+$)/g, ","));
   if (/^-[0.]+%?$/.test(text)) text = text.slice(1);
   return text + (["", "%", "×"].includes(unit) ? unit : `\u00a0${unit}`);

@@ -1,4 +1,3 @@
-// @ts-check
 /** What Python ships and what drawings are made of. */
 
 /** @import { Numbers } from "./grid.js" */
@@ -10,14 +9,17 @@
 /** @typedef {{x: string, y: string[], label: string, x_log: boolean, y_log: boolean, rules: Rule[],
  *   x_range: [number, number] | null, y_range: [number, number] | null, marks: "line" | "bars",
  *   points: Point[]}} Panel */
-/** @typedef {{columns: number, rows: Record<Width, number>, height: Record<Width, number>}} Layout */
+/** @typedef {{columns: number, rows: Record<Width, number>, height: Record<Width, number>}} Layout all of it is
+ *   computed in Python, which must know how much room a page has to keep */
 /** @typedef {{name: string, title: string, summary: string, initial: string, palette: [string, string][],
  *   sliders: Slider[], quantities: Quantity[], layout: Layout}} Common */
-/** @typedef {Common & {kind: "lines", along: string, panels: Panel[]}} LinesSpec */
+/** @typedef {Common & {kind: "lines", along: string, panels: Panel[],
+ *   layout: Layout & {abreast: Record<Width, number>}}} LinesSpec */
 /** @typedef {Common & {kind: "heatmap", x: string, y: string, shown: string, limit: number | null,
  *   shown_range: [number, number] | null, log: boolean}} HeatmapSpec */
 /** @typedef {Common & {kind: "timeline", kinds: string[], time: string, lane: string, labels: string[],
- *   panels: {label: string, lanes: number}[], counts: number[]}} TimelineSpec */
+ *   panels: {label: string, lanes: number}[], counts: number[],
+ *   layout: Layout & {lane: number, header: number, drawing: number}}} TimelineSpec */
 /** @typedef {LinesSpec | HeatmapSpec | TimelineSpec} Spec */
 /** @typedef {"wide" | "narrow"} Width */
 /** @typedef {number[]} Cell the position of every slider */
@@ -26,7 +28,7 @@
 /** @typedef {{move(cell: Cell): void, pick(x: number, y: number, cell: Cell): Cell | null}} Drawing */
 /** @typedef {{head: string[], rows: {cells: string[], current: number | boolean}[]}} Table */
 /** @typedef {Record<string, string | number | boolean | null | undefined>} Attributes */
-/** @typedef {{id: string, numbers: Numbers, figure: HTMLElement, width: number,
+/** @typedef {{id: string, numbers: Numbers, figure: HTMLElement, width: number, size: Width,
  *   measure: (text: string) => number}} Stage */
 /** @typedef {{left: number, top: number, right: number, bottom: number}} Box */
 /** @typedef {{part: Quantity, ticks: number[], texts: string[], log: boolean, at: Scale, names?: Names}} Axis */

@@ -77,7 +77,8 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
         context = browser.new_context(viewport=viewport, **context_options)
         contexts.append(context)
         page = context.new_page()
-        page.visit = Visit(page, address[: address.index("/", 8)])
+        disk = address.startswith("file:")
+        page.visit = Visit(page, "file:" if disk else address[: address.index("/", 8)])
         page.goto(address)
         return page
 

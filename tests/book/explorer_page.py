@@ -117,10 +117,9 @@ def summary(found: Locator) -> str:
     return found.locator(".xp-summary").text_content()
 
 
-def announced(found: Locator) -> str:
-    """Return what assistive technology is told once the sliders rest."""
-    found.page.wait_for_timeout(250)
-    return found.locator('[aria-live="polite"]').text_content()
+def told(found: Locator) -> Locator:
+    """Return what tells assistive technology the sentence once the sliders rest."""
+    return found.locator('[aria-live="polite"]')
 
 
 def marks(found: Locator) -> list[Mark]:

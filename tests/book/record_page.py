@@ -28,8 +28,7 @@ html_context = {"default_mode": "auto"}
 html_theme_options = {"use_download_button": False, "use_fullscreen_button": False}
 root_doc = "book/index"
 jupyterlite = False
-mathjax_path = "math.js"
-mathjax_options = {"type": "module"}
+mathjax_path = "page/math.js"
 mathjax3_config = {
     "loader": {"load": ["core", "input/tex-base", "output/chtml"]},
     "tex": {"packages": ["base"]},
@@ -119,7 +118,7 @@ BANK = """\
   explain: Twice {x} ms is {answer} ms, as anyone can count.
 - id: order
   kind: order
-  ask: In order of size.
+  ask: In order of size, as in the [next lesson](../lessons/second.md).
   items: [small, middle, large]
   explain: Sizes are ordered by what they are.
 """
@@ -247,7 +246,7 @@ def store(page: Page, text: str) -> None:
 
 def answers(page: Page) -> list[dict]:
     """The answers on record, as the page's own store gives them."""
-    return page.evaluate("import('/_static/record/store.js').then((store) => store.answers())")
+    return page.evaluate("bookRecord.answers()")
 
 
 def sentence(page: Page) -> str:

@@ -359,8 +359,8 @@ class TestText:
         self, lesson: Page
     ) -> None:
         lesson.evaluate(
-            """async () => {
-              const { addAnswer } = await import("/_static/record/store.js");
+            """() => {
+              const { addAnswer } = window.bookRecord;
               addAnswer("first/one", "[0]", true, 0);
               addAnswer("first/several", "[7]", false, 0);
               addAnswer("first/number", "no number", false, 0);
@@ -391,7 +391,7 @@ class TestSize:
     def test_a_large_one_is_read_again(self, lesson: Page) -> None:
         seen.choose(lesson, "one", 1)
         lesson.evaluate(
-            """async (text) => (await import("/_static/record/store.js")).bringIn(text)""",
+            "(text) => window.bookRecord.bringIn(text)",
             lesson.evaluate(GROW, 4_500_000),
         )
         assert len(seen.stored(lesson)) > 4_400_000
@@ -487,8 +487,7 @@ class TestMarkup:
 
     def test_in_predictions(self, lesson: Page) -> None:
         lesson.evaluate(
-            "text => import('/_static/record/store.js')"
-            ".then((store) => store.addPrediction('first/way', text))",
+            "(text) => window.bookRecord.addPrediction('first/way', text)",
             STRANGE,
         )
         assert STRANGE in lesson.locator(".predict-said").nth(1).inner_text()
@@ -546,9 +545,10 @@ class TestPolicy:
               script.textContent = "window.ran = 1";
               document.body.append(script);
               document.body.insertAdjacentHTML("beforeend", "<img src=x onerror='window.ran = 1'>");
+              const image = document.body.lastElementChild;
+              return new Promise((done) => image.addEventListener("error", () => done()));
             }"""
         )
-        lesson.wait_for_timeout(200)
         assert lesson.evaluate("window.ran") is None
         assert any("Content Security Policy" in error for error in lesson.visit.errors)
 

@@ -42,8 +42,8 @@ LONG = 1_200_000
 def copy(site: Path) -> Path:
     """Copy JupyterLite into a folder, to keep every cell in the page, not only those in sight."""
     shutil.copytree(LITE, site / "lite")
-    (site / "_static").mkdir()
-    shutil.copy(SITE / "_static" / "network.js", site / "_static")
+    (site / "_static" / "page").mkdir(parents=True)
+    shutil.copy(SITE / "_static" / "page" / "network.js", site / "_static" / "page")
     shutil.copy(SITE / "_headers", site)
     configure(site, "settingsOverrides", "@jupyterlab/notebook-extension:tracker", WHOLE)
     return site
@@ -195,6 +195,13 @@ def test_without_a_network_it_says_that_it_needs_one(
         expect(said).to_contain_text("Python for these notebooks comes from cdn.jsdelivr.net")
         said.get_by_role("button", name="Close").press("Enter")
         expect(said).to_have_count(0)
+
+
+@pytest.mark.parametrize("app", ["lab", "repl"])
+def test_from_disk_it_says_that_it_needs_a_server(app: str, visit: Callable[..., Page]) -> None:
+    page = visit(f"{LITE.as_uri()}/{app}/index.html")
+    said = page.get_by_role("alert").filter(has_text="JupyterLite does not run from disk")
+    expect(said).to_contain_text("it needs a server, such as make serve starts")
 
 
 def test_python_starts_and_finds_labs_on_the_site(hosted: str, visit: Callable[..., Page]) -> None:

@@ -1,12 +1,12 @@
 """The learner's record as a reader meets it, on a small book in a real browser."""
 
 import datetime
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import record_page as seen
+import theme_page
 from playwright.sync_api import Page, expect
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,37 +92,6 @@ class TestSkillCheck:
         answer = seen.data(seen.question(lesson, "number"))["variants"][0]["answer"]
         seen.say(lesson, "number", text.format(answer))
         assert seen.status(lesson, "number") == "Right. The explanation follows."
-
-    @pytest.mark.parametrize(
-        ("text", "value"),
-        [
-            ("1,234.5", 1234.5),
-            ("1,234", 1234),
-            ("0,5", 0.5),
-            ("12 000", 12000),
-            ("−3", -3),
-            ("1e-3", 0.001),
-            (".5", 0.5),
-            ("40%", 40),
-            ("40 ms", 40),
-            ("", None),
-            ("forty", None),
-            ("1.2.3", None),
-            ("0x10", None),
-            ("<b>1</b>", None),
-            ("Infinity", None),
-            ("1,23,4", None),
-        ],
-    )
-    def test_what_is_a_number_and_what_is_not(
-        self, lesson: Page, text: str, value: float | None
-    ) -> None:
-        found = lesson.evaluate(
-            "text => import('/_static/record/questions.js')"
-            ".then(({ parse }) => { const v = parse(text, 'ms'); return isNaN(v) ? null : v; })",
-            text,
-        )
-        assert found == value
 
     def test_a_slip_is_recognised_and_a_number_from_nowhere_is_measured(self, lesson: Page) -> None:
         found = seen.question(lesson, "number")
@@ -399,6 +368,15 @@ class TestPractice:
         expect(lesson.get_by_text("Done: 4 of 4 right.")).to_be_visible()
         assert lesson.visit.errors == []
 
+    def test_links_in_a_question_lead_where_they_lead_on_its_page(self, lesson: Page) -> None:
+        visited(lesson, "book/practice.html")
+        lesson.get_by_role("button", name="Practise First lesson").click()
+        while not seen.question(lesson, "order").is_visible():
+            seen.solve(lesson.locator(".practice-stage .question"), variant=0)
+            lesson.get_by_role("button", name="Next question").click()
+        lesson.get_by_role("link", name="next lesson").click()
+        expect(lesson.locator("h1")).to_contain_text("Second lesson")
+
     def test_a_number_that_comes_back_has_changed(self, lesson: Page) -> None:
         seen.solve(seen.question(lesson, "number"))
         later(lesson, 90)
@@ -426,10 +404,7 @@ class TestPractice:
         assert "Questions known then: 2" in lesson.get_by_role("img").get_attribute("aria-label")
 
     def test_a_question_that_left_the_book_is_kept_and_counts_nowhere(self, lesson: Page) -> None:
-        lesson.evaluate(
-            "import('/_static/record/store.js')"
-            ".then((store) => store.addAnswer('first/gone', '[0]', true, 0))"
-        )
+        lesson.evaluate("bookRecord.addAnswer('first/gone', '[0]', true, 0)")
         later(lesson, 5)
         visited(lesson, "book/practice.html")
         assert lesson.get_by_text("Nothing is due.").is_visible()
@@ -455,32 +430,18 @@ class TestPractice:
     def test_the_practice_asked_for_last_is_the_one_that_runs(self, lesson: Page) -> None:
         held = []
         page = visited(lesson, "book/practice.html")
-        page.route("**/lessons/first.html", lambda route: held.append(route))
+        page.route("**/questions/first.js", lambda route: held.append(route))
         page.get_by_role("button", name="Practise First lesson").click()
         page.get_by_role("button", name="Practise Second lesson").click()
         expect(page.get_by_role("heading", name="Second lesson, 1 of 4")).to_be_visible()
-        held[0].continue_()
-        page.wait_for_timeout(700)
+        with page.expect_response("**/questions/first.js"):
+            held[0].continue_()
+        page.wait_for_function("window.bookQuestions.first")
         assert page.get_by_role("heading", name="Second lesson, 1 of 4").is_visible()
 
 
 class TestNumbers:
-    """What people type is read as they mean it."""
-
-    @pytest.mark.parametrize(
-        ("text", "value"),
-        [
-            ("0,125", 0.125),
-            ("1,234", 1234),
-            ("12,345,678.5", 12345678.5),
-            ("-0,5", -0.5),
-            ("1 234", 1234),
-            (".5", 0.5),
-        ],
-    )
-    def test_commas(self, lesson: Page, text: str, value: float) -> None:
-        parse = "text => import('/_static/record/questions.js').then((one) => one.parse(text))"
-        assert lesson.evaluate(parse, text) == value
+    """What people type; `tests/scripts/numbers.test.js` has how it is read."""
 
     def test_inputs_take_no_more_than_a_number_needs(self, lesson: Page) -> None:
         for box in (
@@ -561,7 +522,6 @@ class TestWhole:
         lesson.wait_for_load_state("networkidle")
         assert {method for method, _ in asked} == {"GET"}
         assert lesson.visit.elsewhere == []
-        assert "account.js" not in json.dumps(asked)
         assert lesson.locator(".record-account").count() == 0
 
 
@@ -625,7 +585,7 @@ def test_axe_finds_nothing_before_or_after_answers(
     )
 
     def faults() -> list:
-        page.wait_for_timeout(400)
+        theme_page.reachable(page)
         page.evaluate(AXE.read_text("utf-8"))
         found = page.evaluate("async () => (await axe.run('main')).violations")
         return [(rule["id"], node["target"]) for rule in found for node in rule["nodes"]]

@@ -79,7 +79,10 @@ def test_vendored_files_are_those_recorded(package: dict) -> None:
     assert package["license"]
     folder = VENDOR / package["package"]
     present = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    assert present == package["files"].keys()
+    written = package.get("types", {})
+    assert present == package["files"].keys() | written.keys()
+    for name, module in written.items():
+        assert (folder / name).read_text() == f'export * from "{module}";\n', name
     assert any("LICENSE" in name for name in present)
     for name, checksum in package["files"].items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == checksum, name

@@ -40,6 +40,7 @@ from labs import (
 )
 from labs.checks import batching as batching_checks
 
+pytestmark = pytest.mark.fuzz
 CPU_SECONDS = 2.0
 
 HOSTILE: list[Any] = [

@@ -1,15 +1,26 @@
-// @ts-check
 /** Sign in to the account server that the instructor has set up, and out. */
-import { make } from "./questions.js";
-import { SERVER, hears, owner, signIn, signOut, standing } from "./sync.js";
+import { make } from "./elements.js";
 
-/** @param {HTMLElement} keeping */
-function open(keeping) {
+/** @typedef {import("./sync.js").Sync} Sync */
+
+/** @param {HTMLElement} keeping @param {Sync} sync */
+export function openAccount(keeping, sync) {
   const account = make("input", { type: "text", id: "account-name", autocomplete: "username", required: "" });
-  const password = make("input", { type: "password", id: "account-password", autocomplete: "current-password", required: "" });
+  const password = make("input", {
+    type: "password",
+    id: "account-password",
+    autocomplete: "current-password",
+    required: "",
+  });
   const enter = make("button", { type: "submit", class: "record-button" }, "Sign in");
   const leave = make("button", { type: "button", class: "record-button" }, "Sign out");
-  const form = make("form", {}, make("label", { for: account.id }, "Account", account), make("label", { for: password.id }, "Password", password), enter);
+  const form = make(
+    "form",
+    {},
+    make("label", { for: account.id }, "Account", account),
+    make("label", { for: password.id }, "Password", password),
+    enter,
+  );
   const drop = make("button", { type: "button", class: "record-button danger" }, "Erase it here, then sign in");
   const add = make("button", { type: "button", class: "record-button" }, "Add it to this account");
   const whose = make("p", { tabindex: "-1" });
@@ -21,14 +32,14 @@ function open(keeping) {
   const enterNow = async ({ empty = false } = {}) => {
     choice.hidden = true;
     enter.disabled = true;
-    await signIn(account.value.trim(), password.value, { empty });
+    await sync.signIn(account.value.trim(), password.value, { empty });
     password.value = "";
     enter.disabled = false;
-    (standing().signedIn ? leave : password).focus();
+    (sync.standing().signedIn ? leave : password).focus();
   };
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const other = owner();
+    const other = sync.owner();
     if (!other || other === account.value.trim()) {
       enterNow();
       return;
@@ -40,29 +51,23 @@ function open(keeping) {
   drop.addEventListener("click", () => enterNow({ empty: true }));
   add.addEventListener("click", () => enterNow());
   leave.addEventListener("click", () => {
-    signOut();
+    sync.signOut();
     account.focus();
   });
-  hears(() => {
-    const { signedIn, sentence } = standing();
+  sync.hears(() => {
+    const { signedIn, sentence } = sync.standing();
     form.hidden = signedIn;
     leave.hidden = !signedIn;
     said.textContent = sentence;
   });
 }
 
-/** On a page without the form, what keeps the record from being sent. */
-function whisper() {
+/** On a page without the form, what keeps the record from being sent. @param {Sync} sync */
+export function whisper(sync) {
   const said = make("p", { class: "record-account-said", role: "status" });
   document.querySelector("article")?.append(said);
-  hears(() => {
-    const { sentence, trouble } = standing();
+  sync.hears(() => {
+    const { sentence, trouble } = sync.standing();
     said.textContent = trouble ? sentence : "";
   });
-}
-
-if (SERVER) {
-  const places = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".record-keeping"));
-  if (!places.length) whisper();
-  for (const keeping of places) open(keeping);
 }

@@ -1,11 +1,8 @@
-// @ts-check
 /**
  * When each question is due again: an FSRS card for every question that was answered, made anew from the answers
  * each time, so that two devices that know the same answers know the same cards.
  */
-import * as library from "../vendor/ts-fsrs/dist/index.mjs";
-
-const { Rating, createEmptyCard, fsrs } = /** @type {typeof import("ts-fsrs")} */ (/** @type {any} */ (library));
+import { Rating, createEmptyCard, fsrs } from "../vendor/ts-fsrs/dist/index.mjs";
 
 const scheduler = fsrs({ enable_fuzz: false, enable_short_term: false });
 
@@ -14,7 +11,14 @@ const scheduler = fsrs({ enable_fuzz: false, enable_short_term: false });
  * @typedef {{question: string, lesson: string, due: number, recall: number, last: Answer, answers: number}} Card
  */
 
-/** The cards, weakest first. @param {Answer[]} answers in order @param {number} now @returns {Card[]} */
+/**
+ * The cards, weakest first. Where it is not known when an answer was given, its card is due as if that had been at the
+ * earliest moment it may have been.
+ *
+ * @param {Answer[]} answers in order
+ * @param {number} now
+ * @returns {Card[]}
+ */
 export function cards(answers, now) {
   /** @type {Map<string, {card: import("ts-fsrs").Card, last: Answer, answers: number}>} */
   const made = new Map();
@@ -25,14 +29,17 @@ export function cards(answers, now) {
     made.set(answer.question, { card, last: answer, answers: (before?.answers ?? 0) + 1 });
   }
   return [...made.entries()]
-    .map(([question, { card, last, answers: count }]) => ({
-      question,
-      lesson: last.lesson,
-      due: card.due.getTime(),
-      recall: scheduler.get_retrievability(card, new Date(now), false),
-      last,
-      answers: count,
-    }))
+    .map(([question, { card, last, answers: count }]) => {
+      const unsure = last.at - (last.from ?? last.at);
+      return {
+        question,
+        lesson: last.lesson,
+        due: card.due.getTime() - unsure,
+        recall: scheduler.get_retrievability(card, new Date(now + unsure), false),
+        last,
+        answers: count,
+      };
+    })
     .sort((a, b) => a.recall - b.recall || a.last.at - b.last.at);
 }
 

@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * What a record holds, and the one way in: everything that comes from storage, another tab, a file or a
  * server is read by `open`, which refuses what is not a record before anything is changed.
@@ -6,17 +5,17 @@
  * A record is a TinyBase store that merges: what two devices wrote while apart is there after `merge`.
  * Answers and predictions are rows that are only ever added. Notes have a row for each page that wrote.
  */
-import * as tinybase from "../vendor/tinybase/min/mergeable-store/index.js";
-
-const { createMergeableStore } = /** @type {typeof import("tinybase/mergeable-store")} */ (/** @type {any} */ (tinybase));
+import { createMergeableStore } from "../vendor/tinybase/min/mergeable-store/index.js";
 
 export const BOOK = "serving-by-the-numbers";
 export const VERSION = 2;
 /** Of what comes from a file or a server, in characters; a browser keeps less than this. */
 export const LARGEST = 6_000_000;
 const LONGEST = 100_000;
-/** 2096: TinyBase stamps times with 42 bits. */
+/** 2096, beyond which no clock is believed: TinyBase stamps times with 42 bits. */
 const LATEST = 4e12;
+/** Of the order that goes on from there, in a record that comes from elsewhere and in one's own. */
+const [HIGHEST, OWN_HIGHEST] = [LATEST + 1e11, 2 ** 42 - 1];
 
 /**
  * @typedef {import("tinybase/mergeable-store").MergeableStore} MergeableStore
@@ -35,6 +34,9 @@ const TABLES = /** @type {{[table: string]: {[cell: string]: string}}} */ ({
   notes: { lesson: "string", text: "string", at: "number", seen: "string" },
   reads: { at: "number" },
 });
+
+/** The tables whose rows are only ever added. */
+const ADDED = ["answers", "predictions"];
 
 /** What makes a record of version n one of version n + 1. */
 const MIGRATIONS = /** @type {{[version: number]: (store: MergeableStore, device: string) => void}} */ ({
@@ -58,23 +60,31 @@ export class Refusal extends Error {
 }
 
 /**
- * Milliseconds that never run backwards: a clock that was set back would order what comes after it first, and
- * TinyBase drops what lies in its future.
+ * Order, apart from time. A clock that was set back would order what comes after it first, and TinyBase drops what lies
+ * in its future: so order never runs backwards, and follows the clock only where that is not behind. Once a clock was
+ * ahead, here or where a record came from, order stays ahead and goes on from there. What is due is asked of `now`.
  */
 export class Clock {
+  /** The place of what came last, in milliseconds while no clock has been ahead. */
   latest = 0;
 
-  read() {
-    return Math.max(Date.now(), this.latest);
+  /** What this device's clock says, right or wrong. */
+  now() {
+    return Math.min(Date.now(), LATEST);
   }
 
-  /** A moment that is after all others. */
-  now() {
-    this.latest = Math.max(Date.now(), this.latest + 1);
+  /** The place in order of what comes now. */
+  read() {
+    return Math.max(this.now(), this.latest);
+  }
+
+  /** A place in order that is after all others. */
+  next() {
+    this.latest = Math.max(this.now(), this.latest + 1);
     return this.latest;
   }
 
-  /** @param {number} time */
+  /** @param {number} time a place in order */
   see(time) {
     this.latest = Math.max(this.latest, time);
   }
@@ -103,7 +113,7 @@ export function seal({ store, clock }) {
  */
 export function open(text, device, { own = false } = {}) {
   if (text.length > LARGEST && !own) throw tooLarge("It is");
-  const { version, clock, content } = envelope(text);
+  const { version, clock, content } = envelope(text, own ? OWN_HIGHEST : HIGHEST);
   const record = create(device);
   try {
     record.clock.see(clock);
@@ -122,6 +132,19 @@ export function tooLarge(what) {
   return new Refusal("too large", `${what} larger than ${LARGEST / 1e6} MB, which no record of this book is.`);
 }
 
+/**
+ * The place of a row in order. What is only ever added has it at the end of its id; `at` is what the clock said. Until
+ * that was told apart, `at` was the place in order, and of other rows it still is.
+ *
+ * @param {string} table
+ * @param {string} id
+ * @param {{at: number}} row
+ */
+export function placeOf(table, id, { at }) {
+  const [, place] = (ADDED.includes(table) && /-(\d{1,13})$/.exec(id)) || [];
+  return place ? Number(place) : at;
+}
+
 /** Take over what another record holds and this one does not. @param {Record} record @param {Record} other */
 export function merge(record, other) {
   record.clock.see(other.clock.latest);
@@ -130,7 +153,7 @@ export function merge(record, other) {
 
 /** Write again what another record holds and this one has deleted. @param {Record} record @param {Record} other */
 export function restore({ store, clock }, other) {
-  clock.now();
+  clock.next();
   for (const table of other.store.getTableIds()) {
     for (const id of other.store.getRowIds(table)) {
       if (!store.hasRow(table, id)) store.setRow(table, id, other.store.getRow(table, id));
@@ -152,15 +175,16 @@ export function put({ store }, table, id, row) {
 
 /** The rows of a table, as `put` got them. @param {Record} record @param {string} table @returns {[string, any][]} */
 export function rows({ store }, table) {
-  const given = (/** @type {unknown} */ value) => (typeof value === "string" && value.startsWith(MARK) ? value.slice(1) : value);
+  const given = (/** @type {unknown} */ value) =>
+    typeof value === "string" && value.startsWith(MARK) ? value.slice(1) : value;
   return Object.entries(store.getTable(table)).map(([id, row]) => [
     id,
     Object.fromEntries(Object.entries(row).map(([cell, value]) => [cell, given(value)])),
   ]);
 }
 
-/** @param {string} text @returns {Envelope} */
-function envelope(text) {
+/** @param {string} text @param {number} highest place in order @returns {Envelope} */
+function envelope(text, highest) {
   let found;
   try {
     found = JSON.parse(text);
@@ -171,9 +195,12 @@ function envelope(text) {
   const { version, clock } = found;
   if (!Number.isInteger(version) || version < 1) throw new Refusal("not ours", "It does not say its version.");
   if (version > VERSION) {
-    throw new Refusal("newer", `It has version ${version} and this book reads up to ${VERSION}: reload, or update the book.`);
+    throw new Refusal(
+      "newer",
+      `It has version ${version} and this book reads up to ${VERSION}: reload, or update the book.`,
+    );
   }
-  if (!Number.isFinite(clock) || clock < 0 || clock > LATEST) {
+  if (!Number.isFinite(clock) || clock < 0 || clock > highest) {
     throw new Refusal("not ours", "It does not say when it was written.");
   }
   return found;

@@ -1,24 +1,21 @@
-// @ts-check
 /** Export, import and erase. */
 import { LARGEST, Refusal, tooLarge } from "./content.js";
-import { make } from "./questions.js";
-import { bringIn, follows, isEmpty, takeOut, unreadable } from "./store.js";
-import { eraseAll } from "./sync.js";
+import { make } from "./elements.js";
 import { download } from "./trouble.js";
 
-for (const box of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".record-keeping"))) open(box);
+/** @typedef {import("./store.js").Store} Store */
 
-/** @param {HTMLElement} box */
-function open(box) {
+/** @param {HTMLElement} box @param {Store} store @param {import("./sync.js").Sync} sync */
+export function openKeeping(box, store, sync) {
   const said = make("p", { role: "status" });
   const out = make("button", { type: "button", class: "record-button" }, "Export everything");
   out.addEventListener("click", () => {
-    download("serving-record.json", takeOut());
+    download("serving-record.json", store.takeOut());
     said.textContent = "Exported as serving-record.json.";
   });
   const file = make("input", { type: "file", accept: "application/json,.json", id: "record-file" });
   file.addEventListener("change", async () => {
-    said.textContent = await read(file.files?.[0]);
+    said.textContent = await read(store, file.files?.[0]);
     file.value = "";
   });
   const gone = make("button", { type: "button", class: "record-button danger" }, "Erase everything");
@@ -42,7 +39,7 @@ function open(box) {
     armed(false);
     said.textContent = "Erasing…";
     gone.focus();
-    said.textContent = await eraseAll();
+    said.textContent = await sync.eraseAll();
   });
   const aside = make("ul", { class: "record-aside" });
   box.prepend(
@@ -52,10 +49,10 @@ function open(box) {
     said,
     aside,
   );
-  follows(() => {
-    out.disabled = isEmpty();
+  store.follows(() => {
+    out.disabled = store.isEmpty();
     aside.replaceChildren(
-      ...unreadable().map(([moment, text]) => {
+      ...store.unreadable().map(([moment, text]) => {
         const link = make("button", { type: "button", class: "record-button" }, "Download");
         link.addEventListener("click", () => download(`unreadable-${moment}.txt`, text));
         return make("li", {}, `A record that could not be read, put aside on ${moment.slice(0, 10)} `, link);
@@ -64,13 +61,15 @@ function open(box) {
   });
 }
 
-/** @param {File | undefined} file @returns {Promise<string>} what came of it */
-async function read(file) {
+/** @param {Store} store @param {File | undefined} file @returns {Promise<string>} what came of it */
+async function read(store, file) {
   if (!file) return "";
   try {
     if (file.size > 4 * LARGEST) throw tooLarge("It is");
-    const rows = bringIn(await file.text(), { anew: true });
-    return rows ? `Imported: ${rows} new or changed entr${rows > 1 ? "ies" : "y"}.` : "Imported: all of it was here already.";
+    const rows = store.bringIn(await file.text(), { anew: true });
+    return rows
+      ? `Imported: ${rows} new or changed entr${rows > 1 ? "ies" : "y"}.`
+      : "Imported: all of it was here already.";
   } catch (error) {
     const reason = error instanceof Refusal ? error.message : "The file could not be read.";
     return `Not imported, and nothing was changed. ${reason}`;

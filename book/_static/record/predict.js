@@ -1,13 +1,9 @@
-// @ts-check
 /** A prediction in the text: the reader commits, then sees the value and how far off they were. */
-import { make, parse, short } from "./questions.js";
-import { addPrediction, follows, predicted } from "./store.js";
-import "./trouble.js";
+import { make } from "./elements.js";
+import { apart, parse, short } from "./numbers.js";
 
-for (const box of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".predict[data-prediction]"))) open(box);
-
-/** @param {HTMLElement} box */
-function open(box) {
+/** @param {HTMLElement} box @param {import("./store.js").Store} store */
+export function openPrediction(box, store) {
   const name = box.dataset.prediction ?? "";
   const fold = /** @type {HTMLDetailsElement} */ (box.querySelector("details"));
   const truth = box.querySelector(".predict-truth")?.textContent?.trim() ?? "";
@@ -15,13 +11,26 @@ function open(box) {
   const choices = /** @type {string[] | null} */ (box.dataset.choices ? JSON.parse(box.dataset.choices) : null);
   const id = `predict-${name.replace(/\W/g, "-")}`;
   const input = choices
-    ? make("select", { id }, make("option", { value: "" }, "Choose"), ...choices.map((choice) => make("option", {}, choice)))
+    ? make(
+        "select",
+        { id },
+        make("option", { value: "" }, "Choose"),
+        ...choices.map((choice) => make("option", {}, choice)),
+      )
     : make("input", { id, type: "text", inputmode: "decimal", autocomplete: "off", maxlength: "60" });
   const commit = make("button", { type: "submit", class: "record-button" }, "Commit");
   const skip = make("button", { type: "button", class: "record-button plain" }, "Skip");
   const said = make("p", { class: "predict-said", role: "status" });
   const tail = unit && !choices ? ` ${unit}` : "";
-  const form = make("form", { class: "predict-form" }, make("label", { for: id }, box.dataset.asks ?? ""), input, tail, commit, skip);
+  const form = make(
+    "form",
+    { class: "predict-form" },
+    make("label", { for: id }, box.dataset.asks ?? ""),
+    input,
+    tail,
+    commit,
+    skip,
+  );
   const summary = /** @type {HTMLElement} */ (fold.querySelector("summary"));
   summary.textContent = "The answer";
   fold.before(form, said);
@@ -35,7 +44,7 @@ function open(box) {
   };
 
   skip.addEventListener("click", () => {
-    addPrediction(name, "");
+    store.addPrediction(name, "");
     reveal("");
     summary.focus();
   });
@@ -46,14 +55,14 @@ function open(box) {
       said.textContent = choices ? "Choose one first, or skip." : "Type a number first, such as 12.5, or skip.";
       return;
     }
-    addPrediction(name, given);
+    store.addPrediction(name, given);
     reveal(given);
     summary.focus();
   });
 
   fold.hidden = true;
-  follows(() => {
-    const given = predicted(name);
+  store.follows(() => {
+    const given = store.predicted(name);
     if (given !== null && !form.hidden) reveal(given);
     if (given === null && form.hidden) {
       form.hidden = false;
@@ -63,8 +72,15 @@ function open(box) {
   });
 }
 
-/** @param {string} given @param {string} truth @param {string} unit @param {string[] | null} choices */
-function verdict(given, truth, unit, choices) {
+/**
+ * What is said of a prediction.
+ *
+ * @param {string} given
+ * @param {string} truth
+ * @param {string} unit
+ * @param {string[] | null} choices
+ */
+export function verdict(given, truth, unit, choices) {
   if (choices) return given === truth ? `You said “${given}”, and so it is.` : `You said “${given}”. It is “${truth}”.`;
   const [value, right] = [parse(given, unit), parse(truth.match(/[-+\u2212]?[\d.,]*\d/)?.[0] ?? "")];
   const tail = unit === "%" ? "%" : unit && ` ${unit}`;
@@ -73,10 +89,6 @@ function verdict(given, truth, unit, choices) {
     const points = Math.abs(value - right);
     return points < 0.5 ? `${both}.` : `${both}: ${short(points)} points too ${value > right ? "high" : "low"}.`;
   }
-  const ratio = value / right;
-  if (Math.abs(ratio - 1) < 0.005) return `${both}.`;
-  if (!(ratio > 0)) return `${both}.`;
-  const side = ratio > 1 ? "too high" : "too low";
-  const factor = Math.max(ratio, 1 / ratio);
-  return factor >= 2 ? `${both}: ${short(factor)} times ${side}.` : `${both}: ${short(100 * Math.abs(ratio - 1))}% ${side}.`;
+  const off = apart(value, right, ["too high", "too low"]);
+  return off && Math.abs(value / right - 1) >= 0.005 ? `${both}: ${off}.` : `${both}.`;
 }

@@ -1,65 +1,14 @@
-// @ts-check
-/** A question on the page becomes one that can be answered; which answers are right, the page says. */
+/** A question on the page becomes one that can be answered. */
+import { make } from "./elements.js";
+import { distance, grade, valid } from "./grading.js";
+import { parse, short } from "./numbers.js";
 
 /**
- * @typedef {"one" | "several" | "number" | "order"} Kind
- * @typedef {{answer: number, slips: number[], shown: {[place: string]: string}}} Variant
- * @typedef {{right?: number[], places?: number[], unit?: string, tolerance?: number, variants?: Variant[]}} Key
- * @typedef {{given: string, right: boolean, variant: number}} Attempt
+ * @typedef {import("./grading.js").Kind} Kind
+ * @typedef {import("./grading.js").Variant} Variant
+ * @typedef {import("./grading.js").Key} Key
+ * @typedef {import("./grading.js").Attempt} Attempt
  */
-
-/** A number as people type it, with the unit or without. @param {string} text @param {string} [unit] */
-export function parse(text, unit = "") {
-  let bare = text.trim().replace(/\u2212/g, "-");
-  if (unit && bare.toLowerCase().endsWith(unit.toLowerCase())) bare = bare.slice(0, -unit.length);
-  bare = bare.replace(/%$/, "").replace(/(\d)[\s\u00a0'_](?=\d{3}\b)/g, "$1").trim();
-  if (/^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?$/.test(bare)) bare = bare.replaceAll(",", "");
-  else if (/^[+-]?\d*,\d+$/.test(bare)) bare = bare.replace(",", ".");
-  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(bare) ? Number(bare) : NaN;
-}
-
-/** @param {number} value @param {number} answer @param {number} tolerance relative */
-function near(value, answer, tolerance) {
-  return Math.abs(value - answer) <= Math.max(tolerance, 1e-9) * Math.abs(answer);
-}
-
-/**
- * Whether an answer is right, and which pieces of feedback belong to it.
- *
- * @param {Kind} kind
- * @param {Key} key
- * @param {string} given
- * @param {number} variant
- * @returns {{right: boolean, said: number[]}}
- */
-export function grade(kind, key, given, variant) {
-  if (kind === "number") {
-    const { answer, slips } = /** @type {Variant[]} */ (key.variants)[variant];
-    const value = parse(given, key.unit);
-    if (near(value, answer, key.tolerance ?? 0)) return { right: true, said: [] };
-    const slip = slips.findIndex((wrong) => near(value, wrong, key.tolerance ?? 0));
-    return { right: false, said: slip < 0 ? [] : [slip] };
-  }
-  const chosen = /** @type {number[]} */ (JSON.parse(given));
-  if (kind === "order") {
-    const places = chosen.map((item) => /** @type {number[]} */ (key.places)[item]);
-    return { right: places.every((place, i) => place === i), said: [] };
-  }
-  const wanted = /** @type {number[]} */ (key.right);
-  const wrong = chosen.filter((option) => !wanted.includes(option));
-  const missed = wanted.filter((option) => !chosen.includes(option));
-  const right = !wrong.length && !missed.length;
-  if (kind === "one") return { right, said: chosen };
-  return { right, said: right ? chosen : [...wrong, ...missed] };
-}
-
-/** @template {keyof HTMLElementTagNameMap} T @param {T} tag @param {Record<string, string>} attributes @param {...(Node | string)} children */
-export function make(tag, attributes, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
 
 /** Number of questions made answerable, for names that stay apart. */
 let made = 0;
@@ -117,7 +66,11 @@ function order(question, status) {
     const words = (item.textContent ?? "").trim();
     const text = make("div", { class: "option-text" }, ...item.childNodes);
     const both = /** @type {const} */ (["up", "down"]).map((way) => {
-      const button = make("button", { type: "button", "aria-label": `Move ${way}: ${words}` }, way === "up" ? "↑" : "↓");
+      const button = make(
+        "button",
+        { type: "button", "aria-label": `Move ${way}: ${words}` },
+        way === "up" ? "↑" : "↓",
+      );
       button.addEventListener("click", () => {
         const other = way === "up" ? item.previousElementSibling : item.nextElementSibling;
         if (other && way === "up") other.before(item);
@@ -156,10 +109,23 @@ export function present(question, answer, { last, again, onAnswer }) {
   const status = make("p", { class: "question-status", role: "status" });
   const input = kind === "number" ? number(key) : kind === "order" ? order(question, status) : choices(question, kind);
   const check = make("button", { type: "submit", class: "record-button" }, "Check");
-  const retry = make("button", { type: "button", class: "record-button" }, key.variants?.[1] ? "Try other numbers" : "Try again");
-  const form = make("form", { class: "question-form" }, ...(input.element ? [input.element] : []), check, retry, status);
+  const retry = make(
+    "button",
+    { type: "button", class: "record-button" },
+    key.variants?.[1] ? "Try other numbers" : "Try again",
+  );
+  const form = make(
+    "form",
+    { class: "question-form" },
+    ...(input.element ? [input.element] : []),
+    check,
+    retry,
+    status,
+  );
   question.querySelector(".options")?.before(form);
-  form.prepend(...(question.querySelector(".options") ? [/** @type {Node} */ (question.querySelector(".options"))] : []));
+  form.prepend(
+    ...(question.querySelector(".options") ? [/** @type {Node} */ (question.querySelector(".options"))] : []),
+  );
   if (!form.isConnected) question.append(form);
   let variant = 0;
 
@@ -193,11 +159,16 @@ export function present(question, answer, { last, again, onAnswer }) {
     answer.open = true;
     answer.dataset.showing = right ? "why" : "reason";
     if (!right && !said.length) answer.open = false;
-    const reason = pieces.filter((_, i) => said.includes(i) && kind !== "one").length > 1 ? "The reasons follow." : "The reason follows.";
-    const off = kind === "number" && !right && !said.length ? distance(parse(given, key.unit), key, variant) : "";
+    const reason =
+      pieces.filter((_, i) => said.includes(i) && kind !== "one").length > 1
+        ? "The reasons follow."
+        : "The reason follows.";
+    const off = kind === "number" && !right && !said.length ? distance(given, key, variant) : "";
     status.textContent = right
       ? "Right. The explanation follows."
-      : ["Not right.", off, said.length ? reason : kind === "order" ? "At least two are out of place." : ""].filter(Boolean).join(" ");
+      : ["Not right.", off, said.length ? reason : kind === "order" ? "At least two are out of place." : ""]
+          .filter(Boolean)
+          .join(" ");
     if (!aloud) status.removeAttribute("role");
   };
 
@@ -246,41 +217,9 @@ export function present(question, answer, { last, again, onAnswer }) {
   return begin;
 }
 
-/** Whether an answer on record is one to this question as it is now. @param {Kind} kind @param {Key} key @param {number} options how many there are @param {Attempt} attempt */
-function valid(kind, key, options, { given, right, variant }) {
-  try {
-    if (kind === "number") {
-      if (!key.variants?.[variant] || Number.isNaN(parse(given, key.unit))) return false;
-    } else {
-      const chosen = new Set(JSON.parse(given));
-      if (![...chosen].every((one) => Number.isInteger(one) && one >= 0 && one < options)) return false;
-      if (kind === "order" && (chosen.size !== options || JSON.parse(given).length !== options)) return false;
-      if (kind === "one" && chosen.size !== 1) return false;
-    }
-    return grade(kind, key, given, variant).right === right;
-  } catch {
-    return false;
-  }
-}
-
 /** @param {Element} item @param {number} i @param {number[]} right @param {number[]} chosen */
 function mark(item, i, right, chosen) {
   if (!chosen.includes(i)) return;
   const fine = right.includes(i);
   item.append(make("span", { class: "option-mark", "data-right": String(fine) }, fine ? "✓ right" : "✗ not this one"));
-}
-
-/** How far off a number is. @param {number} value @param {Key} key @param {number} variant */
-function distance(value, key, variant) {
-  const { answer } = /** @type {Variant[]} */ (key.variants)[variant];
-  const ratio = value / answer;
-  if (!(ratio > 0)) return "The sign or the zero is off.";
-  const side = ratio > 1 ? "too large" : "too small";
-  const factor = ratio > 1 ? ratio : 1 / ratio;
-  return factor >= 2 ? `It is ${short(factor)} times ${side}.` : `It is ${short(100 * Math.abs(ratio - 1))}% ${side}.`;
-}
-
-/** A number in three digits. @param {number} value */
-export function short(value) {
-  return value.toLocaleString("en", { maximumSignificantDigits: 3 });
 }

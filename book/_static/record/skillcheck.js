@@ -1,14 +1,10 @@
-// @ts-check
 /** The skill check of a lesson: answers are kept and counted. */
-import { make, present } from "./questions.js";
+import { make } from "./elements.js";
+import { present } from "./questions.js";
 import { standing } from "./standing.js";
-import { addAnswer, answers, follows, isRead, setRead } from "./store.js";
-import "./trouble.js";
 
-for (const box of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".skill-check"))) open(box);
-
-/** @param {HTMLElement} box */
-function open(box) {
+/** @param {HTMLElement} box @param {import("./store.js").Store} store */
+export function openSkillCheck(box, store) {
   const { lesson = "", total = "", needed = "" } = box.dataset;
   const all = /** @type {HTMLElement[]} */ ([...box.querySelectorAll(".question")]);
   const names = all.map((question) => question.dataset.question ?? "");
@@ -16,7 +12,7 @@ function open(box) {
   const answered = make("b", {});
   const status = make("b", {});
   const read = make("input", { type: "checkbox", id: `read-${lesson}` });
-  read.addEventListener("change", () => setRead(lesson, read.checked));
+  read.addEventListener("change", () => store.setRead(lesson, read.checked));
   box.prepend(
     make(
       "div",
@@ -26,7 +22,7 @@ function open(box) {
       make("p", { class: "check-read" }, read, make("label", { for: read.id }, "I have read this lesson")),
     ),
   );
-  const given = answers();
+  const given = store.answers();
   /** @type {Map<string, () => void>} */
   const begins = new Map();
   for (const question of all) {
@@ -36,22 +32,22 @@ function open(box) {
     const begin = present(question, answer, {
       last,
       again: true,
-      onAnswer: (attempt) => addAnswer(name, attempt.given, attempt.right, attempt.variant),
+      onAnswer: (attempt) => store.addAnswer(name, attempt.given, attempt.right, attempt.variant),
     });
     begins.set(name, begin);
   }
   /** @type {Set<string>} */
   let before = new Set(given.map((one) => one.question));
-  follows(() => {
+  store.follows(() => {
     // What was erased elsewhere is unanswered here too.
-    const now = new Set(answers().map((one) => one.question));
+    const now = new Set(store.answers().map((one) => one.question));
     for (const [name, begin] of begins) if (before.has(name) && !now.has(name)) begin();
     before = now;
-    const found = standing(answers(), lesson, Number(needed), names);
+    const found = standing(store.answers(), lesson, Number(needed), names);
     score.textContent = `${found.score}/${total}`;
     answered.textContent = String(found.answered);
     status.textContent = found.status;
     box.dataset.status = found.status;
-    read.checked = isRead(lesson);
+    read.checked = store.isRead(lesson);
   });
 }

@@ -1,4 +1,3 @@
-// @ts-check
 /** How a lesson stands in the record. */
 
 /** @typedef {import("./store.js").Answer} Answer */

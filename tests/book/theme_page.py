@@ -1,0 +1,18 @@
+"""What the theme does to a page a moment after it has changed."""
+
+from playwright.sync_api import Page
+
+# What the theme lets the keyboard reach where it scrolls, 0.3 s after a change.
+BOXES = (
+    "pre, .nboutput > .output_area, .cell_output > .output, .jp-RenderedHTMLCommon, "
+    ".pst-scrollable-table-container"
+)
+REACHED = """boxes => [...document.querySelectorAll(boxes)].every((box) => {
+  const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
+  return (box.tabIndex === 0) === scrolls;
+})"""
+
+
+def reachable(page: Page) -> None:
+    """Wait until the keyboard reaches whatever scrolls."""
+    page.wait_for_function(REACHED, arg=BOXES)
