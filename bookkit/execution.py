@@ -103,24 +103,28 @@ def failing_line(text: str, notebook: NotebookNode, message: str) -> int:
     return body + int(place["line"])
 
 
+# The cells of the page that is being read, with all that they put out.
+executed: list[NotebookNode] = []
+
+
+def extract(notebook: NotebookNode, *rest: Any) -> dict[str, NotebookNode]:
+    """Take out what prose quotes, as MyST-NB does, having noted every output."""
+    executed[:] = copy.deepcopy(notebook.cells)
+    return extract_glue_data(notebook, *rest)
+
+
 class ExactParser(myst_nb.Parser):
     """MyST-NB's parser, with a failure that says where and notebooks that are whole."""
 
     def parse(self, inputstring: str, document: nodes.document) -> None:
-        executed: list[NotebookNode] = []
-
-        def extract(notebook: NotebookNode, *rest: Any) -> dict[str, NotebookNode]:
-            executed.extend(copy.deepcopy(notebook.cells))
-            return extract_glue_data(notebook, *rest)
-
-        base.extract_glue_data = extract
+        executed.clear()
         try:
             super().parse(inputstring, document)
         except ExecutionError as error:
             raise self.located(inputstring, str(error.__cause__), document.settings.env) from None
         if any(cell.get("outputs") for cell in executed):
             numbers.compare(document.settings.env, executed)
-            self.restore(executed, document.settings.env)
+            self.restore(document.settings.env)
 
     def located(self, text: str, failure: str, env: Any) -> CellError:
         """The error that names the file and the line of a failure."""
@@ -130,7 +134,7 @@ class ExactParser(myst_nb.Parser):
         line = failing_line(text, reader.read(text), message)
         return CellError(f"{Path(path).relative_to(env.srcdir)}:{line}: {message}")
 
-    def restore(self, executed: list[NotebookNode], env: Any) -> None:
+    def restore(self, env: Any) -> None:
         """Save the notebook with every output it had when it was executed."""
         folder = Path(env.mystnb_config.output_folder)
         path = folder / f"{env.docname}.ipynb"
@@ -142,6 +146,7 @@ class ExactParser(myst_nb.Parser):
 
 
 def setup(app: Sphinx) -> None:
-    """Read notebooks exactly."""
+    """Read notebooks exactly; MyST-NB offers no other way to its reader and its outputs."""
     myst_nb.create_nb_reader = create_exact_reader
+    base.extract_glue_data = extract
     app.add_source_parser(ExactParser, override=True)

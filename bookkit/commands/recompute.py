@@ -1,15 +1,10 @@
 """Recompute every claim that can be, and fail on those that differ."""
 
-import ast
-import importlib
 import math
 import sys
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from bookkit import ROOT
+from bookkit import ROOT, expressions
 from bookkit.directives.claims import FILE, Claim, load
 
 
@@ -21,14 +16,9 @@ def recompute(expression: str) -> float:
     ValueError
         If it calls nothing of `labs`, and so only repeats a number.
     """
-    tree = ast.parse(expression, mode="eval")
-    called = {_root(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    modules = {path.stem for path in (ROOT / "labs").glob("[a-z]*.py")}
-    used = called & modules
-    if not used:
+    if not expressions.called(expression):
         raise ValueError("the expression calls nothing of labs")
-    names: dict[str, Any] = {name: importlib.import_module(f"labs.{name}") for name in used}
-    return float(eval(compile(tree, "claim", "eval"), {"np": np, **names}))  # noqa: S307
+    return float(expressions.evaluate(expression))
 
 
 def problem(claim: Claim) -> str | None:
@@ -50,12 +40,6 @@ def problems(path: Path) -> list[str]:
         for name, (claim, reason) in found.items()
         if reason
     ]
-
-
-def _root(node: ast.expr) -> str:
-    while isinstance(node, ast.Attribute | ast.Call):
-        node = node.value if isinstance(node, ast.Attribute) else node.func
-    return node.id if isinstance(node, ast.Name) else ""
 
 
 if __name__ == "__main__":

@@ -7,8 +7,6 @@ that a second attempt is a new question and every build draws the same.
 
 from __future__ import annotations
 
-import ast
-import importlib
 import itertools
 import math
 import re
@@ -21,10 +19,9 @@ from typing import Any
 import numpy as np
 import yaml
 
-from bookkit import ROOT, records
+from bookkit import ROOT, expressions, records
 
 FOLDER = "book/questions"
-MODULES = {path.stem for path in (ROOT / "labs").glob("[a-z]*.py")}
 FEWEST, MOST = 8, 12
 FEWEST_WORDS = 5
 PLACE = re.compile(r"\{(?P<name>[a-z_]\w*)(?::(?P<format>[^{}]*))?\}")
@@ -82,7 +79,7 @@ class Question:
     @property
     def calls_labs(self) -> bool:
         """Whether a number of it comes from a function of labs."""
-        return any(names(expression) & MODULES for expression in self.expressions)
+        return any(map(expressions.modules, self.expressions))
 
 
 @dataclass(frozen=True)
@@ -146,10 +143,8 @@ def variants(question: Question) -> list[Variant]:
 
 
 def scope(question: Question, drawn: dict[str, Any]) -> dict[str, Any]:
-    """Return what an expression of a question may name: modules, drawn values, and `let`."""
-    known: dict[str, Any] = {"np": np, "math": math, **drawn}
-    for module in set().union(*map(names, question.expressions)) & MODULES:
-        known[module] = importlib.import_module(f"labs.{module}")
+    """Return what an expression of a question may name beside modules: drawn values, and `let`."""
+    known = dict(drawn)
     for name, expression in question.let.items():
         known[name] = evaluate(question, str(expression), known)
     return known
@@ -158,15 +153,9 @@ def scope(question: Question, drawn: dict[str, Any]) -> dict[str, Any]:
 def evaluate(question: Question, expression: str, known: dict[str, Any]) -> Any:
     """Return the value of an expression; an error names the question."""
     try:
-        return eval(expression, known)  # noqa: S307
+        return expressions.evaluate(expression, known)
     except Exception as error:  # whatever the expression raises is what is wrong with it
         raise _fault(question, f"{expression!r}: {type(error).__name__}: {error}") from None
-
-
-def names(expression: str) -> set[str]:
-    """Return the names an expression uses."""
-    tree = ast.parse(str(expression), mode="eval")
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
 def shown(question: Question, variant: Variant, place: re.Match[str]) -> str | None:

@@ -66,7 +66,10 @@ def test_an_expression_that_repeats_the_number_or_fails_does_not_count(claims, e
     ("text", "reason"),
     [
         (GOOD.replace("  year: 2020\n", ""), "year"),
-        (GOOD.replace("unit: s", "units: s"), "unknown field units"),
+        (
+            GOOD.replace("unit: s", "units: s"),
+            "unknown key units (unit?); the keys are what, value, source",
+        ),
         (GOOD + GOOD, "defined twice"),
         (GOOD.replace("unit: s", "unit: [s"), "claims.yml"),
     ],

@@ -135,7 +135,9 @@ def test_a_malformed_file_of_claims_fails_the_build_with_its_line(pages):
     pages.write("book/claims.yml", CLAIMS.replace("year", "yaer"))
     built = pages.build()
     assert built.returncode != 0
-    assert re.search(r"claims\.yml:1: speed: unknown field yaer", built.stderr)
+    assert re.search(
+        r"claims\.yml:8: speed: unknown key yaer \(year\?\); the keys are what, ", built.stderr
+    )
 
 
 def test_a_changed_claim_changes_the_pages_that_quote_it(pages):

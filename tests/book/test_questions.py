@@ -1,5 +1,6 @@
 """The banks of questions: keys that labs confirms, nothing given away, pages that can be passed."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -171,7 +172,7 @@ NUMBER = {
     [
         ([GOOD, GOOD], "its id stands twice"),
         ([GOOD | {"id": "Not Good"}], "other characters"),
-        ([GOOD | {"explain": ""}], "explains nothing"),
+        ([GOOD | {"explain": ""}], "fewer than five words"),
         ([GOOD | {"kind": "guess"}], "its kind is not"),
         ([GOOD | {"kind": "several"}], "two right options and a wrong one"),
         ([GOOD | {"options": GOOD["options"][1:]}], "one right option and two wrong ones"),
@@ -188,7 +189,23 @@ def test_a_malformed_bank_is_refused_by_name(tmp_path: Path, entries: list, reas
     (tmp_path / "bank.yml").write_text(yaml.safe_dump(entries))
     with pytest.raises(questions.QuestionError, match=reason) as refused:
         questions.load(tmp_path / "bank.yml")
-    assert "bank.yml" in str(refused.value)
+    assert re.match(r"\S+bank\.yml:\d+: [^:]+: ", str(refused.value))
+
+
+def test_everything_that_is_wrong_is_told_at_once_with_lines_and_valid_keys(tmp_path: Path) -> None:
+    text = yaml.safe_dump([GOOD, NUMBER], sort_keys=False)
+    text = text.replace("tolerance", "tolerence").replace("feedback", "feedbak", 1)
+    (tmp_path / "bank.yml").write_text(text)
+    with pytest.raises(questions.QuestionError) as refused:
+        questions.load(tmp_path / "bank.yml")
+    said = str(refused.value).splitlines()
+    lines = text.splitlines()
+    for wrong, meant in (("tolerence", "tolerance"), ("feedbak", "feedback")):
+        (sentence,) = (one for one in said if f"unknown key {wrong} ({meant}?)" in one)
+        number = 1 + next(n for n, line in enumerate(lines) if wrong in line)
+        assert sentence.startswith(f"{tmp_path}/bank.yml:{number}: ")
+        assert meant in sentence.split("the keys are ")[1].split(", ")
+    assert len(said) == 3  # feedback is missing now, too
 
 
 @pytest.mark.parametrize(
