@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from docutils import nodes
     from nbformat import NotebookNode
     from sphinx.application import Sphinx
-    from sphinx.environment import BuildEnvironment
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 # What results depend on beside cells and labs.
@@ -123,7 +122,7 @@ class ExactParser(myst_nb.Parser):
             numbers.compare(document.settings.env, executed)
             self.restore(executed, document.settings.env)
 
-    def located(self, text: str, failure: str, env: BuildEnvironment) -> CellError:
+    def located(self, text: str, failure: str, env: Any) -> CellError:
         """The error that names the file and the line of a failure."""
         message = ANSI.sub("", failure)
         path = env.doc2path(env.docname)
@@ -131,7 +130,7 @@ class ExactParser(myst_nb.Parser):
         line = failing_line(text, reader.read(text), message)
         return CellError(f"{Path(path).relative_to(env.srcdir)}:{line}: {message}")
 
-    def restore(self, executed: list[NotebookNode], env: BuildEnvironment) -> None:
+    def restore(self, executed: list[NotebookNode], env: Any) -> None:
         """Save the notebook with every output it had when it was executed."""
         folder = Path(env.mystnb_config.output_folder)
         path = folder / f"{env.docname}.ipynb"

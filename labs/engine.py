@@ -33,7 +33,7 @@ POLICIES = ("mixed", "prefill_first", "chunked")
 MOST_STEPS = 10_000_000
 
 if not TYPE_CHECKING:
-    __getattr__ = _moved.moved_from(__name__)
+    __getattr__ = _moved.moved(__name__, ChatService="scenarios", serve_chat="scenarios")
 
 
 def __dir__() -> list[str]:

@@ -25,7 +25,6 @@ import numpy as np
 
 import labs
 from labs import validation as check
-from labs._moved import MOVED
 
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "<": lambda value, limit: value < limit,
@@ -39,6 +38,22 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 AUDITOR = ("-m", "labs.evidence")
 # What no verdict can depend on, at the top of the package: how figures look and what draws them.
 LOOKS = ("explore", "prose", "style")
+# Functions that have moved since records named them.
+MOVED = {
+    "labs.batch_queue.fit_batch_time": "labs.batch_times.fit_batch_time",
+    "labs.caching.kv_bytes_per_token": "labs.catalogue.kv_bytes_per_token",
+    "labs.digits.paired_loss": "labs.intervals.paired_loss",
+    "labs.engine.serve_chat": "labs.scenarios.serve_chat",
+    "labs.hardware.device_of": "labs.catalogue.device_of",
+    "labs.hardware.measure": "labs.machine.measure",
+    "labs.hardware.model_of": "labs.catalogue.model_of",
+    "labs.scheduling.serve_tenants": "labs.scenarios.serve_tenants",
+    "labs.simulation.mean_interval": "labs.intervals.mean_interval",
+    "labs.slo.quantile_interval": "labs.intervals.quantile_interval",
+    "labs.workload.azure_chat_facts": "labs.traces.azure_chat_facts",
+    "labs.workload.mooncake_facts": "labs.traces.mooncake_facts",
+    "labs.workload.mooncake_prefix_cache": "labs.traces.mooncake_prefix_cache",
+}
 
 Record = dict[str, Any]
 
@@ -391,9 +406,7 @@ def _name_of(function: Callable[..., Any]) -> str:
 
 def _function(name: str) -> Callable[..., Any]:
     """Return a public function of labs by name; a record can call nothing else."""
-    parts = name.split(".") if isinstance(name, str) else []
-    if len(parts) == 3 and parts[2] in MOVED.get(parts[1], ()):
-        parts[1] = MOVED[parts[1]][parts[2]]
+    parts = MOVED.get(name, name).split(".") if isinstance(name, str) else []
     if len(parts) == 3 and parts[0] == "labs" and not any(p.startswith("_") for p in parts):
         try:
             found = getattr(importlib.import_module(".".join(parts[:2])), parts[2], None)

@@ -27,7 +27,7 @@ __all__ = [
 POLICIES = ("fcfs", "sjf", "priority", "edf", "srpt")
 
 if not TYPE_CHECKING:
-    __getattr__ = _moved.moved_from(__name__)
+    __getattr__ = _moved.moved(__name__, TenantService="scenarios", serve_tenants="scenarios")
 
 
 def __dir__() -> list[str]:

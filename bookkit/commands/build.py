@@ -18,6 +18,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -83,7 +84,7 @@ def listing() -> dict[str, int]:
     }
 
 
-def read_state() -> dict[str, dict]:
+def read_state() -> dict[str, dict[str, Any]]:
     """The sources and the site of the last build, empty unless it succeeded."""
     try:
         return json.loads(STATE.read_text())
@@ -159,6 +160,7 @@ def run_jupyter_book(config: Path) -> int:
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
     ) as process:
+        assert process.stdout is not None  # noqa: S101
         for line in readable(process.stdout):
             print(line if sys.stdout.isatty() else ANSI.sub("", line), end="", flush=True)
             rejected = rejected or "Validation errors in config" in line

@@ -34,7 +34,7 @@ class Check:
 CHECKS = (
     Check("lint", [*PYTHON, "ruff", "check"], (CHECK, TEST)),
     Check("format", [*PYTHON, "ruff", "format", "--check"], (CHECK, TEST)),
-    Check("types", [*PYTHON, "mypy", "--strict", "labs"], (CHECK, TEST)),
+    Check("types", [*PYTHON, "mypy", "--strict", "labs", "bookkit"], (CHECK, TEST)),
     Check("scripts", [*NPM, "check"], (CHECK, TEST)),
     Check("docstrings", [*PYTEST, "--doctest-modules", "labs"], (CHECK, TEST)),
     Check("labs", [*PYTEST, *TWO, "-m", "not fuzz", "tests/labs"], (CHECK, TEST)),

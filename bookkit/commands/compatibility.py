@@ -21,7 +21,7 @@ from bookkit.editions import wheels
 FOLDER = ROOT / "_build" / "compatibility"
 NEWEST = ("requirements.lock", "tests/requirements.lock")
 OLDEST = ("tests/labs/oldest.lock",)
-UV = [Path(sys.executable).with_name("uv"), "--quiet"]
+UV: list[str | Path] = [Path(sys.executable).with_name("uv"), "--quiet"]
 SAY = (
     "import numpy, scipy, sys; print(sys.version.split()[0], numpy.__version__, scipy.__version__)"
 )
@@ -31,13 +31,14 @@ def environment(python: Path, name: str, locks: tuple[str, ...], wheel: Path) ->
     """Make an environment of a Python and locked packages; its Python."""
     place = FOLDER / name
     made = place / "bin" / "python"
-    install = [*UV, "pip", "install", "--python", made]
-    needed = [part for lock in locks for part in ("-r", lock)]
-    for command in (
+    install: list[str | Path] = [*UV, "pip", "install", "--python", made]
+    needed: list[str | Path] = [part for lock in locks for part in ("-r", lock)]
+    commands: tuple[list[str | Path], ...] = (
         [*UV, "venv", "--clear", "--python", python, place],
         [*install, "--require-hashes", *needed],
         [*install, "--no-deps", wheel],
-    ):
+    )
+    for command in commands:
         subprocess.run(command, cwd=ROOT, env=handed(Path(sys.executable)), check=True)
     return made
 
@@ -46,7 +47,17 @@ def test(python: Path) -> int:
     """Run the package's tests with a Python; the exit status."""
     versions = subprocess.run([python, "-c", SAY], capture_output=True, text=True, check=True)
     print("\nPython {}, numpy {}, scipy {}".format(*versions.stdout.split()), flush=True)
-    command = [python, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "tests/labs"]
+    command: list[str | Path] = [
+        python,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "2",
+        "--dist",
+        "loadfile",
+        "tests/labs",
+    ]
     # Not the sources beside it, but the wheel is tested.
     environment = {**os.environ, "PYTHONSAFEPATH": "1"}
     return subprocess.run(command, cwd=ROOT, env=environment).returncode
@@ -55,7 +66,7 @@ def test(python: Path) -> int:
 def lanes(asked: list[str]) -> dict[str, tuple[Path, tuple[str, ...]]]:
     """Return a Python and locks for each environment that is asked for."""
     known = pythons.found()
-    every = {"oldest": (known[min(known)], OLDEST)}
+    every: dict[str, tuple[Path, tuple[str, ...]]] = {"oldest": (known[min(known)], OLDEST)}
     others = [version for version in known if version != sys.version_info[:2]]
     every |= {".".join(map(str, version)): (known[version], NEWEST) for version in others}
     if asked == ["--one"]:

@@ -9,7 +9,7 @@ import re
 import sys
 import threading
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
@@ -56,7 +56,7 @@ def headers(file: Path, path: str) -> list[tuple[str, str]]:
 class Server(http.server.ThreadingHTTPServer):
     """Says nothing of browsers that leave before they have been answered."""
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 

@@ -51,7 +51,14 @@ def settings(listed: str) -> dict[str, str]:
 
 def handed(python: Path) -> dict[str, str]:
     """Return the environment that uv runs in."""
-    listing = [python, "-m", "pip", "config", "list", "--disable-pip-version-check"]
+    listing: list[str | Path] = [
+        python,
+        "-m",
+        "pip",
+        "config",
+        "list",
+        "--disable-pip-version-check",
+    ]
     listed = subprocess.run(listing, capture_output=True, text=True, check=True).stdout
     return {
         # pip takes the best of all its indexes; hashes say which file is the right one.
@@ -94,11 +101,20 @@ def main() -> None:
     uv = python.with_name("uv")
     quiet = ["--quiet", "--disable-pip-version-check"]
     if not installed(uv, UV.read_text("utf-8")):
-        pip = [python, "-m", "pip", "install", *quiet, "--require-hashes", "-r", UV]
+        pip: list[str | Path] = [
+            python,
+            "-m",
+            "pip",
+            "install",
+            *quiet,
+            "--require-hashes",
+            "-r",
+            UV,
+        ]
         subprocess.run(pip, check=True)
-    install = [uv, "pip", "install", "--quiet", "--python", python]
-    locked = [part for lock in locks for part in ("-r", lock)]
-    own = ["--no-deps", "--no-build-isolation", "--editable", ROOT]
+    install: list[str | Path] = [uv, "pip", "install", "--quiet", "--python", python]
+    locked: list[str | Path] = [part for lock in locks for part in ("-r", lock)]
+    own: list[str | Path] = ["--no-deps", "--no-build-isolation", "--editable", ROOT]
     for what in (["--require-hashes", *locked], own):
         subprocess.run([*install, *what], env=handed(python), check=True)
 

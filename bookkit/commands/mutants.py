@@ -68,7 +68,7 @@ def variants(node: Any) -> Iterator[ast.AST]:
 def mutants(node: ast.AST, lines: range = range(0)) -> Iterator[range]:
     """Change what is below a node in one way after another; yield the statement's lines."""
     for field, value in ast.iter_fields(node):
-        holder = value if isinstance(value, list) else node.__dict__
+        holder: Any = value if isinstance(value, list) else node.__dict__
         for at, child in list(enumerate(value)) if holder is value else [(field, value)]:
             told = isinstance(child, ast.Call) and "refuse" in ast.unparse(child.func)
             told |= isinstance(child, ast.Raise | ast.JoinedStr) or field in KEPT
@@ -77,7 +77,9 @@ def mutants(node: ast.AST, lines: range = range(0)) -> Iterator[range]:
             around = lines
             if isinstance(child, ast.stmt):
                 body = getattr(child, "body", None)
-                around = range(child.lineno, body[0].lineno if body else child.end_lineno + 1)
+                around = range(
+                    child.lineno, body[0].lineno if body else (child.end_lineno or child.lineno) + 1
+                )
             for holder[at] in variants(child):
                 yield around
             holder[at] = child

@@ -34,7 +34,7 @@ def environment(folder: Path, wheel: Path) -> Path:
     (library / "others.pth").write_text("\n".join(others), "utf-8")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(library)
-    ask = [python, "-c", "import labs; print(labs.__file__)"]
+    ask: list[str | Path] = [python, "-c", "import labs; print(labs.__file__)"]
     said = subprocess.run(ask, cwd=folder, capture_output=True, text=True, check=True).stdout
     if not Path(said.strip()).is_relative_to(library):
         raise RuntimeError(f"labs would come from {said.strip()}, not from the wheel")
@@ -43,7 +43,7 @@ def environment(folder: Path, wheel: Path) -> Path:
 
 def main() -> int:
     python = environment(PLACE, BUILD / "html" / wheels.FOLDER / wheels.name())
-    command = [python, *PYTEST, *NBVAL, BUILD / "jupyter_execute"]
+    command: list[str | Path] = [python, *PYTEST, *NBVAL, BUILD / "jupyter_execute"]
     return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 

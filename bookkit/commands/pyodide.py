@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from jupyterlite_pyodide_kernel.constants import PYODIDE_VERSION
 
@@ -23,7 +24,7 @@ HEAD = """\
 OPTIONS = ("--no-deps", "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url")
 
 
-def closure(packages: dict[str, dict]) -> list[str]:
+def closure(packages: dict[str, dict[str, Any]]) -> list[str]:
     """The pins of these packages and all that they need, by Pyodide's lock."""
     waiting, found = list(ROOTS), set()
     while waiting:

@@ -6,13 +6,14 @@ import sys
 
 from watchfiles import DefaultFilter, watch
 
+from bookkit import ROOT
 from bookkit.commands import build, host
 
 
 def rebuild() -> None:
     """Build in a process of its own, so that edited code is read anew."""
     command = [sys.executable, "-m", "bookkit.commands.build"]
-    if subprocess.run(command, cwd=build.ROOT, check=False).returncode:
+    if subprocess.run(command, cwd=ROOT, check=False).returncode:
         print("The site served is the last one that was built.", file=sys.stderr, flush=True)
 
 
@@ -23,7 +24,7 @@ def main() -> None:
     server = host.serve(build.SITE, port)
     rebuild()
     print(f"Serving {host.address(server)}/ (Ctrl-C ends it)", flush=True)
-    watched = [path for name in build.SOURCES if (path := build.ROOT / name).exists()]
+    watched = [path for name in build.SOURCES if (path := ROOT / name).exists()]
     for _ in watch(*watched, watch_filter=DefaultFilter(), raise_interrupt=False):
         rebuild()
     server.shutdown()

@@ -13,6 +13,7 @@ import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from bookkit import ROOT
 
@@ -29,17 +30,23 @@ def fetch(package: str, version: str) -> tarfile.TarFile:
     return tarfile.open(fileobj=io.BytesIO(archive))
 
 
-def unpack(entry: dict) -> dict[str, str]:
+def unpack(entry: dict[str, Any]) -> dict[str, str]:
     """Write the files of one package; their checksums."""
     target = VENDOR / entry["package"]
     shutil.rmtree(target, ignore_errors=True)
     checksums = {}
     with fetch(entry["package"], entry["version"]) as archive:
-        licence = json.load(archive.extractfile("package/package.json"))["license"]
+
+        def read(name: str) -> bytes:
+            file = archive.extractfile(f"package/{name}")
+            assert file is not None, name  # noqa: S101
+            return file.read()
+
+        licence = json.loads(read("package.json"))["license"]
         if licence != entry["license"]:
             raise SystemExit(f"{entry['package']}: the licence is now {licence}")
         for name in entry["files"]:
-            content = archive.extractfile(f"package/{name}").read()
+            content = read(name)
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             (target / name).write_bytes(content)
             checksums[name] = hashlib.sha256(content).hexdigest()

@@ -184,7 +184,7 @@ def _id(node: yaml.Node) -> str:
 
 
 def _question(lesson: str, entry: dict[str, Any]) -> Question:
-    parts = {
+    parts: dict[str, Any] = {
         "options": tuple(Option(**option) for option in entry.pop("options", ())),
         "slips": tuple(Slip(str(slip.pop("answer")), **slip) for slip in entry.pop("slips", ())),
         "items": tuple(entry.pop("items", ())),

@@ -5,6 +5,10 @@ no outputs. Of a sheet there are two: the learner's with the site, the instructo
 instructor's notebook holds the solutions between nbgrader's marks and says what each check is
 worth, a point a star; ``nbgrader generate_assignment`` makes the learner's of it, and so does
 `learners` here. It lies where nbgrader looks for it: ``_build/course/source/NAME/NAME.ipynb``.
+
+The two differ in one cell more: a FAIL tells those who study by themselves what was expected, and
+what is handed out names the ``labs`` that it was made with. What a sheet gives and what checks an
+answer is locked, so that nbgrader restores it before it marks.
 """
 
 from __future__ import annotations
@@ -27,14 +31,46 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
     from sphinx.application import Sphinx
 
+# What labs.checks.grading knows: where a sheet says which labs it was made with, and what nbgrader
+# runs around its own preprocessors.
+METADATA = "serving_labs"
+PREPROCESSORS = (
+    "labs.checks.grading.prepare",
+    "nbgrader.preprocessors.Execute",
+    "labs.checks.grading.settle",
+    "nbgrader.preprocessors.IgnorePattern",
+    "nbconvert.preprocessors.ClearMetadataPreprocessor",
+    "nbgrader.preprocessors.LimitOutput",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+)
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 STUB = "# Replace the dots, or work in lines below and assign it there."
 SOLVED = re.compile(rf"{BEGIN}\n.*?{END}", re.DOTALL)
 KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
-CONFIG = f'''"""nbgrader's settings for this course: what stands where a solution was."""
+REVEAL = """\
+# A FAIL also says what was expected. Take this away to be told of the slip alone.
+from labs.checks import reveal
+
+reveal()"""
+REQUIRE = """\
+# Says so where another labs is installed than that of {wheel}, with which this sheet was made.
+from labs.checks import versions
+
+versions.require("{version}")"""
+CONFIG = f'''"""nbgrader's settings for this course."""
 
 c = get_config()  # noqa: F821
+
+# What stands where a solution was.
 c.ClearSolutions.code_stub = {{"python": "{STUB}"}}
+
+# A check that was deleted comes back; one that this machine's labs does not know, or another labs
+# than the sheet was made with, is an error of autograde and no mark of 0.
+c.OverwriteCells.add_missing_cells = True
+c.Autograde.autograde_preprocessors = [
+{"".join(f'    "{one}",{chr(10)}' for one in PREPROCESSORS)}]
 '''
 
 
@@ -66,6 +102,13 @@ def instructors(doctree: nodes.document, name: str, markdown: Markdown) -> Noteb
         source = next(node.findall(nodes.literal_block)).astext()
         cell = new_code_cell(source, id=f"{name}-{len(cells)}")
         cells.append(cell)
+        if not {"tag_solution", "tag_check"} & set(node["classes"]):
+            place = f"{name}-{number}-given" if number else f"{name}-start"
+            count = sum(
+                one.metadata.get("nbgrader", {}).get("grade_id", "").startswith(place)
+                for one in cells
+            )
+            cell.metadata["nbgrader"] = _marks(f"{place}-{count}" if count else place, locked=True)
         if "tag_solution" in node["classes"]:
             if answer is not None:
                 raise ValueError(f"{name}: exercise {number} has two solutions")
@@ -76,17 +119,26 @@ def instructors(doctree: nodes.document, name: str, markdown: Markdown) -> Noteb
                 raise ValueError(f"{name}: the check of exercise {number} follows no solution")
             given = f"{_checked(source)} = ...\n"
             answer.source = f"{given}{BEGIN}\n{answer.source}\n{END}"
+            # Its own import: whatever the name stands for by now, nbgrader restores this cell.
+            cell.source = f"from labs.checks import {name} as check\n\n{source}"
             cell.metadata["nbgrader"] = _marks(f"{name}-{number}-check", points=stars)
             answer = None
     tell()
-    return new_notebook(cells=cells, metadata=KERNEL)
+    own = new_code_cell(
+        REQUIRE.format(version=wheels.made_with(), wheel=wheels.name()), id=f"{name}-labs"
+    )
+    own.metadata["nbgrader"] = _marks(f"{name}-labs", locked=True)
+    return new_notebook(cells=[own, *cells], metadata=KERNEL | {METADATA: wheels.made_with()})
 
 
 def learners(notebook: NotebookNode) -> NotebookNode:
-    """Return an instructor's notebook without its solutions."""
+    """Return an instructor's notebook without its solutions, for those who study by themselves."""
     copy = nbformat.from_dict(notebook)
     for cell in copy.cells:
         cell.source = SOLVED.sub(STUB, cell.source)
+        if cell.metadata.get("nbgrader", {}).get("grade_id", "").endswith("-labs"):
+            cell.source = REVEAL
+            del cell.metadata["nbgrader"]
     return copy
 
 
@@ -158,12 +210,12 @@ def write(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         _save(course / "source" / name / f"{name}.ipynb", whole)
         (course / "nbgrader_config.py").write_text(CONFIG, "utf-8")
         notebook = learners(whole)
-    path = PurePosixPath(folder, f"{name}.ipynb")
-    _save(site / "notebooks" / path, notebook)
-    links = launch.places(app.config.repository, str(path)) if app.config.repository else {}
+    place = PurePosixPath(folder, f"{name}.ipynb")
+    _save(site / "notebooks" / place, notebook)
+    links = launch.places(app.config.repository, str(place)) if app.config.repository else {}
     if app.config.jupyterlite:
-        links = {"JupyterLite": f"../{lite.FOLDER}/lab/index.html?path={path}", **links}
-    links["Download"] = f"../notebooks/{path}"
+        links = {"JupyterLite": f"../{lite.FOLDER}/lab/index.html?path={place}", **links}
+    links["Download"] = f"../notebooks/{place}"
     if not app.config.html_baseurl:
         links["labs to put beside it"] = f"../{wheels.FOLDER}/{quote(wheels.name())}"
     _offer(doctree, links)
@@ -209,10 +261,13 @@ def _checked(source: str) -> str:
     raise ValueError(f"a check takes the answer's variable first: {source!r}")
 
 
-def _marks(grade_id: str, *, solution: bool = False, points: int | None = None) -> dict[str, Any]:
+def _marks(
+    grade_id: str, *, solution: bool = False, locked: bool = False, points: int | None = None
+) -> dict[str, Any]:
     marks = {"schema_version": 3, "grade_id": grade_id, "task": False, "solution": solution}
     graded = points is not None
-    return marks | {"grade": graded, "locked": graded} | ({"points": points} if graded else {})
+    marks |= {"grade": graded, "locked": locked or graded}
+    return marks | ({"points": points} if graded else {})
 
 
 def _save(path: Path, notebook: NotebookNode) -> None:

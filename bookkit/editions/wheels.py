@@ -1,9 +1,9 @@
 """The wheel of ``labs`` that the site ships, for notebooks that run where it is not installed.
 
 ``labs`` on the package index is somebody else's: the distribution has a name of its own. Its
-version follows its content: ``0.1.0+1f2e3d4c5b6a`` is version 0.1.0 with these very files, so that
-no two wheels share a version, and a notebook can say which it was made with. A checkout of the
-repository is version 0.1.0 alone.
+version follows its content: ``0.1.0+c1f2e3d4c5b6.m7a8b`` is version 0.1.0 with these very files and
+this ``pyproject.toml``, so that no two wheels share a version, and a notebook can say which it was
+made with. A checkout of the repository is version 0.1.0 alone.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bookkit import ROOT
-from bookkit.dependencies import files
+from labs._version import content
 
 if TYPE_CHECKING:
     from bookkit.finish import Site
 
 DISTRIBUTION = "serving-labs"
 FOLDER = "wheels"
-PARTS = ("pyproject.toml", "LICENSE", "labs")
+ABOUT = ("pyproject.toml", "LICENSE")
+PARTS = (*ABOUT, "labs")
 EXTRAS = "learn,plots,widgets"
 NEEDED = f"{DISTRIBUTION}[{EXTRAS}]"
 VERSION = re.compile(r'^__version__ = "([^"]+)"', re.MULTILINE)
@@ -39,15 +39,15 @@ def base() -> str:
     return found[1]
 
 
-@lru_cache(maxsize=1)
+def made_with() -> str:
+    """Return the version of ``labs`` with the checksum that the package tells of itself."""
+    return f"{base()}+{content(ROOT / 'labs')}"
+
+
 def version() -> str:
     """Return the version of a wheel of the sources as they are."""
-    digest = hashlib.sha256()
-    for part in PARTS:
-        path = ROOT / part
-        for file in files(path) if path.is_dir() else [path]:
-            digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())
-    return f"{base()}+{digest.hexdigest()[:12]}"
+    about = hashlib.sha256(b"".join((ROOT / part).read_bytes() for part in ABOUT))
+    return f"{made_with()}.m{about.hexdigest()[:4]}"
 
 
 def name() -> str:
@@ -61,8 +61,9 @@ def make(folder: Path, kind: str = "wheel") -> Path:
     with tempfile.TemporaryDirectory() as place:
         _copy(Path(place))
         uv = [str(Path(sys.executable).with_name("uv")), "build", "--quiet", f"--{kind}"]
-        here = ["--no-build-isolation", "--python", sys.executable, "--out-dir", folder.resolve()]
-        subprocess.run([*uv, *here, place], check=True)
+        here = ["--no-build-isolation", "--python", sys.executable]
+        there = ["--out-dir", str(folder.resolve()), place]
+        subprocess.run([*uv, *here, *there], check=True)
     (folder / ".gitignore").unlink(missing_ok=True)
     made = folder / name()
     return made if kind == "wheel" else made.with_name(f"{made.name.split('-py3')[0]}.tar.gz")

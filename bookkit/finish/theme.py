@@ -68,7 +68,7 @@ SEARCH = re.compile(
 class MendingLoader(BuiltinTemplateLoader):
     """Sphinx's own template bridge, whose pages are mended as they are written."""
 
-    def render(self, template: str, context: dict[str, Any]) -> str:
+    def render(self, template: str, context: dict[str, Any]) -> str:  # type: ignore[override]
         page = super().render(template, context)
         for pattern, replacement in MENDS:
             page = pattern.sub(replacement, page)

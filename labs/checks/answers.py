@@ -1,8 +1,9 @@
 """What an answer can be, and how each kind is compared with the expected one."""
 
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,9 @@ import numpy as np
 from labs import validation as check
 
 Option = str | int | float | bool
+
+UNKNOWN = "not right, and none of the usual slips"
+RETURNED = "what it returns"
 
 
 class AnswerError(AssertionError):
@@ -28,17 +32,28 @@ class Verdict:
     ----------
     passed : bool
         Whether the answer is right.
-    message : str
-        What was got and expected, and the mistake that would explain it.
+    got : str
+        The answer, as it was read; empty if it was not of the kind asked for.
+    reason : str
+        The mistake that would explain a wrong answer, or why it could not be read.
+    expected : str
+        The right answer, which the message tells only where it was revealed.
+    part : str
+        Which part of the answer is meant.
 
     Examples
     --------
-    >>> Verdict(passed=True, message="0.37")
+    >>> Verdict(passed=True, got="0.37")
     PASS  0.37
+    >>> Verdict(passed=False, got="0.63", reason="that is the share wasted", expected="0.37")
+    FAIL  got 0.63: that is the share wasted
     """
 
     passed: bool
-    message: str
+    got: str = ""
+    reason: str = ""
+    expected: str = ""
+    part: str = ""
 
     def __bool__(self) -> bool:
         return self.passed
@@ -46,13 +61,21 @@ class Verdict:
     def __repr__(self) -> str:
         return f"{'PASS' if self.passed else 'FAIL'}  {self.message}"
 
-    def grade(self) -> "Verdict":
-        """Return a pass and raise a fail, so that a grader sees which cell went wrong.
+    @property
+    def message(self) -> str:
+        """What was got, what was expected if that may be told, and what went wrong."""
+        if self.passed or not self.got:
+            said = self.got if self.passed else self.reason
+        else:
+            told = f", expected {self.expected}" if self.expected and revealed() else ""
+            unknown = "" if told else UNKNOWN
+            said = ": ".join(filter(None, [f"got {self.got}{told}", self.reason or unknown]))
+        return ": ".join(filter(None, [self.part, said]))
 
-        Returns
-        -------
-        Verdict
-            Itself.
+    def grade(self) -> None:
+        """Print a pass and raise a fail, so that a grader sees which cell went wrong.
+
+        Nothing is returned: what a cell ends in, a grader would take for its points.
 
         Raises
         ------
@@ -66,7 +89,48 @@ class Verdict:
         """
         if not self.passed:
             raise AnswerError(self.message)
-        return self
+        print(self)
+
+
+def reveal(told: bool = True) -> None:
+    """Let a FAIL tell the right answer from now on, for those who study by themselves.
+
+    A grader tells nothing more, whatever a notebook asks for: feedback on a wrong answer would be
+    the right one for whoever hands in after.
+
+    Parameters
+    ----------
+    told : bool
+        False takes it back.
+
+    Examples
+    --------
+    >>> reveal()
+    >>> number(0.63, 0.37)
+    FAIL  got 0.63, expected 0.37: the complement: 1 minus this is asked
+    >>> reveal(False)
+    >>> number(0.63, 0.37)
+    FAIL  got 0.63: the complement: 1 minus this is asked
+    """
+    _state["revealed"] = check.instance("told", told, bool)
+
+
+def revealed() -> bool:
+    """Say whether a FAIL tells the right answer: after `reveal`, but never under nbgrader.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> revealed()
+    False
+    """
+    return _state["revealed"] and not os.environ.get("NBGRADER_EXECUTION")
+
+
+_state = {"revealed": False}
 
 
 def number(
@@ -104,7 +168,7 @@ def number(
     Examples
     --------
     >>> number(0.63, 0.37, mistakes={"that is the share wasted": 0.63})
-    FAIL  got 0.63, expected 0.37: that is the share wasted
+    FAIL  got 0.63: that is the share wasted
     >>> number(0.37, 0.37)
     PASS  0.37
     """
@@ -117,15 +181,14 @@ def number(
     try:
         got = check.number("answer", answer)
     except ValueError as problem:
-        return Verdict(False, str(problem))
-    shown = f"{got:.6g} {unit}".strip()
+        return Verdict(False, reason=str(problem))
+    shown, right = (f"{value:.6g} {unit}".strip() for value in (got, expected))
     if _close(got, expected, tolerance):
         return Verdict(True, shown)
-    message = f"got {shown}, expected {f'{expected:.6g} {unit}'.strip()}"
-    for reason, wrong in {**mistakes, **_slips(expected)}.items():
-        if math.isclose(got, wrong, rel_tol=max(tolerance, 1e-6)):
-            return Verdict(False, f"{message}: {reason}")
-    return Verdict(False, message)
+    slips = {**mistakes, **_slips(expected)}.items()
+    near = max(tolerance, 1e-6)
+    reason = next((why for why, wrong in slips if math.isclose(got, wrong, rel_tol=near)), "")
+    return Verdict(False, shown, reason, right)
 
 
 def numbers(
@@ -163,7 +226,7 @@ def numbers(
     Examples
     --------
     >>> numbers([0.5, 3], {"load": 0.5, "mean number": 1})
-    FAIL  mean number: got 3, expected 1
+    FAIL  mean number: got 3: not right, and none of the usual slips
     """
     names, values = list(_named("expected", expected)), list(expected.values())
     values = [check.number("expected", value) for value in values]
@@ -193,8 +256,8 @@ def numbers(
     for name, one, value in zip(names, got.tolist(), values, strict=True):
         verdict = number(one, value, unit, tolerance)
         if not verdict:
-            message = verdict.message.partition(": ")[0] if explained else verdict.message
-            return Verdict(False, ": ".join([name, message, *explained[:1]]))
+            reason = explained[0] if explained else verdict.reason
+            return replace(verdict, reason=reason, part=name)
     return Verdict(True, _brief(f"{one:.6g}" for one in got))
 
 
@@ -229,7 +292,7 @@ def choice(
     Examples
     --------
     >>> choice("large", "small", ["small", "large"], {"large": "it does not fit the memory"})
-    FAIL  got large, expected small: it does not fit the memory
+    FAIL  got large: it does not fit the memory
     """
     options, reasons = _options(options), _explanations(mistakes)
     for name, values in (("expected", [expected]), ("mistakes", list(reasons))):
@@ -243,8 +306,7 @@ def choice(
         return _refused(f"one of {', '.join(map(str, options))}", answer)
     if found == expected:
         return Verdict(True, str(found))
-    message = f"got {found}, expected {expected}"
-    return Verdict(False, f"{message}: {reasons[found]}" if found in reasons else message)
+    return Verdict(False, str(found), reasons.get(found, ""), str(expected))
 
 
 def choices(
@@ -279,7 +341,7 @@ def choices(
     Examples
     --------
     >>> choices(["accept", "accept"], {"a": "accept", "b": "block"}, ["accept", "block"])
-    FAIL  b: got accept, expected block
+    FAIL  got accept, accept: not right, and none of the usual slips
     """
     names, options = list(_named("expected", expected)), _options(options)
     for value in expected.values():
@@ -296,11 +358,14 @@ def choices(
     got = [_option(one, options) for one in given]
     for name, one, found, value in zip(names, given, got, expected.values(), strict=True):
         if found is None:
-            return Verdict(False, f"{name}: {check.refuse('answer', f'one of {options}', one)}")
+            refused = str(check.refuse("answer", f"one of {options}", one))
+            return Verdict(False, reason=refused, part=name)
         if found != value:
             explained = [reason for reason, wrong in mistakes.items() if list(wrong) == got]
-            said = [name, f"got {found}, expected {value}", *explained[:1]]
-            return Verdict(False, ": ".join(said))
+            reason = explained[0] if explained else ""
+            if not revealed():  # of two options, the one that is wrong tells the one that is right
+                return Verdict(False, _brief(map(str, got)), reason)
+            return Verdict(False, str(found), reason, str(value), part=name)
     return Verdict(True, _brief(map(str, got)))
 
 
@@ -342,7 +407,7 @@ def function(
     Examples
     --------
     >>> function(lambda x: x, {"x = 3": (3,)}, {"x = 3": 9}, mistakes={"not squared": lambda x: x})
-    FAIL  x = 3: got 3, expected 9: not squared
+    FAIL  x = 3: got 3: not squared
     """
     names = _named("expected", expected)
     if list(names) != list(_named("cases", cases)):
@@ -361,12 +426,14 @@ def function(
             got = answer(*arguments)
         except Exception as problem:
             told = _short(f"{type(problem).__name__}: {problem}")
-            return Verdict(False, f"{name}: your function raised {told}")
+            return Verdict(False, reason=f"your function raised {told}", part=name)
         explained = {reason: float(wrong(*arguments)) for reason, wrong in mistakes.items()}
         verdict = number(got, expected[name], unit, tolerance, explained)
+        if missing(got):
+            return Verdict(False, reason="your function returned nothing", part=name)
         if not verdict:
-            said = "your function returned nothing" if got is None else verdict.message
-            return Verdict(False, f"{name}: {said.replace('answer', 'what it returns', 1)}")
+            said = verdict.reason if verdict.got else verdict.reason.replace("answer", RETURNED, 1)
+            return replace(verdict, reason=said, part=name)
     return Verdict(True, f"{len(cases)} of {len(cases)} calls")
 
 
@@ -390,7 +457,7 @@ def missing(answer: object) -> bool:
     return answer is None or answer is ...
 
 
-UNANSWERED = Verdict(False, "no answer yet: replace the ... in the answer cell")
+UNANSWERED = Verdict(False, reason="no answer yet: replace the ... in the answer cell")
 
 
 def whole(exact: float) -> int:
@@ -424,7 +491,7 @@ def _close(got: float, expected: float, tolerance: float) -> bool:
 
 def _refused(requirement: str, answer: object) -> Verdict:
     """Return the verdict on an answer that is not of the kind asked for."""
-    return Verdict(False, str(check.refuse("answer", requirement, answer)))
+    return Verdict(False, reason=str(check.refuse("answer", requirement, answer)))
 
 
 def _options(options: object) -> list[Option]:

@@ -1,45 +1,30 @@
 """Checks of the exercises on batching."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
-from labs import queueing
-from labs import validation as check
+from labs import queueing, workload
 from labs.checks.answers import Verdict, number, whole
+from labs.checks.exercise import Givens, exercise
 from labs.engine import Engine, StepTime
-from labs.validation import FloatArray
-from labs.workload import Workload
+
+P4 = queueing.RESNET50["P4"]
 
 
-def useful_share(answer: object, lengths: FloatArray, batch: int) -> Verdict:
+@exercise(lengths=np.array([12, 85, 7, 31, 44, 40, 42, 46, 3, 120, 5, 8]), batch=4)
+def useful_share(answer: object, given: Givens) -> Verdict:
     """Check exercise 1: the useful share of slot-steps under static batching.
 
-    Parameters
-    ----------
-    answer : object
-        The learner's number, a fraction.
-    lengths : array (n,)
-        Output lengths in tokens, served in this order.
-    batch : int
-        Sequences in a batch; each batch runs until its longest is out.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range.
+    Batches are taken in order, and each runs until its longest answer is out.
 
     Examples
     --------
-    >>> useful_share(0.75, [1, 2, 3, 3], batch=2)
-    FAIL  got 0.75, expected 0.9: every batch ends with its own longest, not the longest of all
+    >>> useful_share(0.57)
+    FAIL  got 0.57: not right, and none of the usual slips
     """
-    lengths = check.sequence("lengths", lengths, least=1, most=check.MOST)
-    batch = check.count("batch", batch)
-    if not lengths.size:
-        raise check.refuse("lengths", "of length 1 or more", "length 0")
+    lengths, batch = np.asarray(given.lengths, dtype=np.float64), given.batch
     batches = [lengths[first : first + batch] for first in range(0, lengths.size, batch)]
     slots = sum(batch * float(run.max()) for run in batches)
     expected = float(lengths.sum()) / slots
@@ -54,85 +39,45 @@ def useful_share(answer: object, lengths: FloatArray, batch: int) -> Verdict:
     return number(answer, expected, mistakes=mistakes, tolerance=1e-3)
 
 
-def knee(answer: object, sizes: FloatArray, seconds: FloatArray, share: float) -> Verdict:
-    """Check exercise 2: the smallest batch with a given share of peak throughput.
+@exercise(sizes=np.array(P4.sizes), seconds=np.array(P4.times), share=0.8)
+def knee(answer: object, given: Givens) -> Verdict:
+    """Check exercise 2: the smallest batch with a share s of the throughput 1/α.
 
-    Parameters
-    ----------
-    answer : object
-        The learner's batch size.
-    sizes, seconds : array (n,)
-        Measured batch sizes and the time each batch took, fitted by a straight line α b + τ₀.
-    share : float
-        Share s of the limit 1/α that throughput must reach, between 0 and 1: by
-        ``b ≥ s / (1 - s) · τ₀ / α``.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range, or the line does not rise from above 0.
+    The times are fitted by a line α b + τ₀; then ``b ≥ s / (1 - s) · τ₀ / α``.
 
     Examples
     --------
-    >>> knee(40, [1, 2, 4], [0.011, 0.012, 0.014], share=0.8)
-    PASS  40 in a batch
+    >>> knee(0.8)
+    FAIL  got 0.8 in a batch: not right, and none of the usual slips
     """
-    sizes = check.sequence("sizes", sizes, least=1)
-    seconds = check.sequence("seconds", seconds, size=sizes.size, least=0)
-    share = check.number("share", share, above=0, below=1)
-    line = queueing.fit_batch_time(sizes, seconds)
+    line = queueing.fit_batch_time(given.sizes, given.seconds)
     slope, setup = line.per_item, line.setup
-    if slope <= 0 or setup <= 0:
-        raise check.refuse("seconds", "on a line that rises from above 0", seconds.tolist())
-    odds = share / (1 - share)
+    odds = given.share / (1 - given.share)
     expected = whole(odds * setup / slope)
     mistakes = {
         "rounded down, the batch falls just short of the share: round up": expected - 1,
         "that is where setup and work are equal, half of peak throughput": whole(setup / slope),
-        "share / (1 - share) is wanted, not share alone": whole(share * setup / slope),
+        "share / (1 - share) is wanted, not share alone": whole(given.share * setup / slope),
         "slope and intercept are swapped": whole(odds * slope / setup),
     }
     return number(answer, expected, "in a batch", tolerance=0, mistakes=mistakes)
 
 
-def highest_rate(answer: object, per_item: float, setup: float, latency: float) -> Verdict:
+@exercise(per_item=0.5e-3, setup=2e-3, limit=20e-3)
+def highest_rate(answer: object, given: Givens) -> Verdict:
     """Check exercise 3: the highest rate at which mean latency stays within a limit.
-
-    Parameters
-    ----------
-    answer : object
-        The learner's rate, requests per second.
-    per_item, setup : float
-        Batch time is ``per_item * b + setup`` seconds.
-    latency : float
-        Limit on the mean latency, seconds, above that of a lone request, at most 1000 times it.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range.
 
     Examples
     --------
-    >>> bool(highest_rate(1 / 0.002, per_item=0.002, setup=0.02, latency=0.1))
-    False
+    >>> highest_rate(2000)
+    FAIL  got 2000 requests/s: that is where the queue loses its steady state; latency passes the
+    limit long before
     """
-    per_item = check.number("per_item", per_item, least=check.LEAST, most=1e26)
-    setup = check.number("setup", setup, least=check.LEAST, most=1e26)
-    alone = per_item + setup
-    latency = check.number("latency", latency, above=alone, most=1000 * alone)
+    per_item, setup = given.per_item, given.setup
     low, high = 0.0, 1 / per_item
     for _ in range(60):
         rate = (low + high) / 2
-        inside = queueing.batch_server(rate, per_item, setup).mean_latency <= latency
+        inside = queueing.batch_server(rate, per_item, setup).mean_latency <= given.limit
         low, high = (rate, high) if inside else (low, rate)
     mistakes = {
         "that is where the queue loses its steady state; latency passes the limit long before": 1
@@ -144,60 +89,31 @@ def highest_rate(answer: object, per_item: float, setup: float, latency: float) 
     return number(answer, low, "requests/s", tolerance=0.01, mistakes=mistakes)
 
 
-def budget(
-    answer: object,
-    budgets: FloatArray,
-    tpot: float,
-    workload: Workload,
-    step_time: StepTime,
-    kv_tokens: int,
-) -> Verdict:
+def _traffic(seed: int) -> Mapping[str, Any]:
+    return {"requests": workload.azure_chat(2000, rate=3.0, rng=np.random.default_rng(seed))}
+
+
+@exercise(
+    _traffic,
+    step=StepTime(base=7e-3, prefill_token=90e-6, sequence=30e-6, kv_token=0.25e-6),
+    kv_tokens=110_000,
+    budgets=(96, 128, 192, 256, 320, 384, 512, 768),
+    tpot=0.032,
+)
+def budget(answer: object, given: Givens) -> Verdict:
     """Check exercise 4: the largest token budget that keeps p99 TPOT in its SLO.
-
-    Parameters
-    ----------
-    answer : object
-        The learner's budget, one of ``budgets``.
-    budgets : array (k,)
-        Token budgets to choose from; at least one must meet the SLO.
-    tpot : float
-        SLO on the 99th percentile of the time per output token, seconds.
-    workload : Workload
-        Requests to serve.
-    step_time : StepTime
-        What a step of the engine costs.
-    kv_tokens : int
-        Its KV memory, in tokens.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range, or no budget meets the SLO.
 
     Examples
     --------
-    >>> requests, step = Workload([0.0], [8], [3]), StepTime(1.0, 0.0, 0.0, 0.0)
-    >>> budget(8, [4, 8], tpot=1.0, workload=requests, step_time=step, kv_tokens=99)
-    PASS  8 tokens
+    >>> budget("256")
+    FAIL  answer must be a finite number, got '256'
     """
-    budgets = check.sequence("budgets", budgets, least=1, most=check.LARGEST_COUNT, whole=True)
-    tpot = check.number("tpot", tpot, above=0)
     times = {}
-    for budget in budgets.astype(int).tolist():
-        engine = Engine(step_time, kv_tokens=kv_tokens, policy="chunked", token_budget=budget)
-        times[budget] = engine.run(workload).tpot
-        if np.isnan(times[budget]).all():
-            raise check.refuse("kv_tokens", "enough for an answer of two tokens", kv_tokens)
-    inside = [budget for budget in times if np.nanquantile(times[budget], 0.99) <= tpot]
-    on_average = [budget for budget in times if np.nanmean(times[budget]) <= tpot]
-    if not times:
-        raise check.refuse("budgets", "of length 1 or more", "length 0")
-    if not inside:
-        raise check.refuse("tpot", "within reach of some budget", tpot)
+    for size in given.budgets:
+        engine = Engine(given.step, kv_tokens=given.kv_tokens, policy="chunked", token_budget=size)
+        times[size] = engine.run(given.requests).tpot
+    inside = [size for size in times if np.nanquantile(times[size], 0.99) <= given.tpot]
+    on_average = [size for size in times if np.nanmean(times[size]) <= given.tpot]
     mistakes = {
         "that holds the mean to the SLO, not the 99th percentile": max(on_average),
         "that holds it too, but a larger budget that holds it prefills faster": min(inside),

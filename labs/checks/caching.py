@@ -1,7 +1,7 @@
 """Checks of the exercises on caching."""
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from itertools import product
 from typing import Any
 
@@ -9,47 +9,26 @@ import numpy as np
 from scipy import optimize, stats
 
 from labs import caching, hardware, workload
-from labs import validation as check
 from labs.checks.answers import Verdict, choices, number, numbers, whole
+from labs.checks.exercise import Givens, exercise
 from labs.validation import FloatArray, IntArray
-
-COMBINATIONS = 100_000
 
 Serve = Callable[..., object]
 
 
-def misses(answer: object, trace: IntArray, slots: int) -> Verdict:
+@exercise(adapters=(1, 2, 3, 4, 2, 5, 1, 5, 1, 2, 4, 1, 5, 1), slots=3)
+def misses(answer: object, given: Givens) -> Verdict:
     """Check exercise 1: the misses of FIFO, LRU, CLOCK and Belady's policy.
-
-    Parameters
-    ----------
-    answer : object
-        The learner's four counts, in this order or by ``fifo``, ``lru``, ``clock``, ``belady``.
-    trace : array (n,) of int
-        The object of each request, at least one.
-    slots : int
-        Objects that fit; the cache starts empty.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range.
 
     Examples
     --------
-    >>> misses([2, 2, 1, 2], [1, 2, 1], slots=2)
-    FAIL  clock: got 1, expected 2: one too few
+    >>> misses([8, 10, 7, 6])
+    FAIL  fifo: got 8: FIFO and LRU are swapped
     """
-    slots = check.count("slots", slots)
+    trace, slots = np.array(given.adapters), given.slots
+    listed = trace.tolist()
     policies = ("fifo", "lru", "clock", "belady")
     missed = {policy: int((~caching.hits(trace, slots, policy)).sum()) for policy in policies}
-    listed = np.asarray(trace).tolist()
-    if not listed:
-        raise check.refuse("trace", "of length 1 or more", "length 0")
     fifo, lru, clock, belady = missed.values()
     cold = len(set(listed))
     mistakes: dict[str, list[float]] = {
@@ -68,39 +47,25 @@ def misses(answer: object, trace: IntArray, slots: int) -> Verdict:
     return numbers(answer, missed, tolerance=0, mistakes=mistakes)
 
 
-def room(answer: object, popularity: FloatArray, target: float) -> Verdict:
+def _texts(seed: int) -> Mapping[str, Any]:
+    rng = np.random.default_rng(seed)
+    return {"asked": 1 + np.rint(rng.lognormal(mean=2.0, sigma=1.6, size=20_000))}
+
+
+@exercise(_texts, target=0.7)
+def room(answer: object, given: Givens) -> Verdict:
     """Check exercise 2: the fewest objects with which an LRU cache reaches a hit ratio.
 
     Under Che's approximation: T from ``Σ p (1 - exp(-p T)) = target``, then
     ``Σ (1 - exp(-p T))``, rounded up.
 
-    Parameters
-    ----------
-    answer : object
-        The learner's number of objects.
-    popularity : array (k,)
-        Relative request rates, above 0, of two objects or more.
-    target : float
-        Hit ratio to reach, between 0 and 1.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range.
-
     Examples
     --------
-    >>> room(50, [1.0] * 100, target=0.5)
-    PASS  50 objects
+    >>> room(14_000)
+    FAIL  got 14000 objects: that is the target times the number of texts, but texts are not
+    equally popular
     """
-    rates = check.sequence("popularity", popularity, least=check.LEAST, most=check.MOST)
-    target = check.number("target", target, above=0, below=1)
-    if rates.size < 2:
-        raise check.refuse("popularity", "of length 2 or more", f"length {rates.size}")
+    rates, target = np.asarray(given.asked, dtype=float), given.target
     share = rates / rates.sum()
 
     def present(time: float) -> FloatArray:
@@ -128,43 +93,79 @@ def room(answer: object, popularity: FloatArray, target: float) -> Verdict:
     return number(answer, expected, "objects", tolerance=0, mistakes=mistakes)
 
 
-def recipe(
-    answer: object,
-    serve: Serve,
-    options: Mapping[str, Sequence[Any]],
-    log: Sequence[Mapping[str, Any]],
-) -> Verdict:
+RULES = {"v6": "Cite the page.", "v7": "Cite page and edition."}
+PAGES = {("acme", 31): "A1", ("acme", 32): "A2", ("bolt", 31): "B1", ("bolt", 32): "B2"}
+OPTIONS: dict[str, list[Any]] = {
+    "prompt": ["Opening hours?", "Where is gate B?"],
+    "model": ["v6", "v7"],
+    "index": [31, 32],
+    "temperature": [0.0, 0.8],
+    "top_p": [0.9, 1.0],
+    "seed": [1, 2],
+    "tenant": ["acme", "bolt"],
+    "user": ["ann", "bob"],
+    "stream": [False, True],
+    "trace": ["4f", "a7"],
+}
+
+
+def serve(
+    prompt: str,
+    model: str,
+    index: int,
+    temperature: float,
+    top_p: float,
+    seed: int,
+    tenant: str,
+    user: str,
+    stream: bool,
+    trace: str,
+) -> str:
+    """Return the answer of exercise 3's service to a request.
+
+    Parameters
+    ----------
+    prompt, model, index, temperature, top_p, seed, tenant, user, stream, trace : object
+        The request.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> serve("Opening hours?", "v6", 31, 0.0, 0.9, 1, "acme", "ann", False, "4f")
+    'Cite the page. opening hours? A1'
+    """
+    words = [RULES[model], prompt.strip().lower(), PAGES[tenant, index]]
+    if temperature > 0:
+        words.append(f"draw {seed} of {temperature} within {top_p}")
+    parts = words if stream else [" ".join(words)]
+    return " ".join(parts)
+
+
+def _yesterday() -> list[dict[str, Any]]:
+    rng = np.random.default_rng(7)
+    calm = {"model": "v6", "index": 31, "temperature": 0.0}
+    return [
+        {name: values[rng.integers(2)] for name, values in OPTIONS.items()} | calm
+        for _ in range(200)
+    ]
+
+
+@exercise(serve=serve, options=OPTIONS, log=_yesterday())
+def recipe(answer: object, given: Givens) -> Verdict:
     """Check exercise 3: which fields of a request belong in the key of a response cache.
 
     A field does if some two requests that differ in it alone get different answers.
 
-    Parameters
-    ----------
-    answer : object
-        The learner's ``key`` or ``out`` for each field, in their order or by their names.
-    serve : callable
-        Takes the fields by name and returns an answer.
-    options : mapping of str to sequence
-        Values that each field can take, at most 100,000 combinations.
-    log : sequence of mapping
-        Requests of a day, at least one, each with exactly those fields.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range, or ``serve`` fails on a combination.
-
     Examples
     --------
-    >>> recipe(["key"], lambda prompt: prompt, {"prompt": ["a", "b"]}, [{"prompt": "a"}])
-    PASS  key
+    >>> recipe(["key"] * 10)
+    FAIL  got key, key, key, key, key, key, ...: then hardly any two requests share an entry
     """
-    fields = _fields(options)
-    requests = _log(log, fields)
+    serve, fields = given.serve, dict(given.options)
+    requests = {field: [request[field] for request in given.log] for field in fields}
     said = _answers(serve, fields)
     expected = {field: _varies(said, place) for place, field in enumerate(fields)}
 
@@ -195,77 +196,33 @@ def recipe(
     return choices(answer, written(expected), ["key", "out"], mistakes)
 
 
-def plan(
-    answer: object,
-    model: hardware.Model | str,
-    tenants: int,
-    dram: float,
-    *,
-    device: hardware.Device | str = "H100",
-    cards: int = 4,
-    reached: float = 0.5,
-    busy: float = 0.75,
-) -> Verdict:
+@exercise(
+    model="Llama-3.1-70B", tenants=3, dram=0.004, device="H100", cards=4, reached=0.5, busy=0.75
+)
+def plan(answer: object, given: Givens) -> Verdict:
     """Check exercise 4: the prefix cache with which prefill and memory cost least.
 
     Of the capacities recorded on the Mooncake conversation trace. Servers: ``⌈tenants · rate ·
     prefill time of the mean uncached prompt / busy⌉``; memory: ``tenants · capacity`` blocks.
 
-    Parameters
-    ----------
-    answer : object
-        The learner's blocks a tenant, servers, and dollars an hour.
-    model : Model or str
-        What is served, in 16 bits.
-    tenants : int
-        How many send the recorded hour, each with a cache of its own.
-    dram : float
-        US dollars for a GB (10⁹ bytes) of host memory and hour.
-    device : Device or str
-        Cards of the servers.
-    cards : int
-        Cards of a server.
-    reached : float
-        Share of the peak that prefill reaches.
-    busy : float
-        Share of the time that servers may be busy.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range, or a prompt does not fit a server.
-
     Examples
     --------
-    >>> plan([500, 1, 15.96], "Qwen2.5-7B", tenants=1, dram=0.01)
-    FAIL  dollars: got 15.96, expected 16.1068
+    >>> plan([500, 8, 128.35])
+    FAIL  blocks: got 500: not right, and none of the usual slips
     """
-    model, device = hardware.model_of(model), hardware.device_of(device)
-    tenants = check.count("tenants", tenants, most=1_000_000)
-    dram = float(check.amounts("dram", check.number("dram", dram)))
-    cards = check.count("cards", cards)
-    reached = check.number("reached", reached, least=0.01, most=1)
-    busy = check.number("busy", busy, least=0.01, most=1)
+    model, device = hardware.model_of(given.model), hardware.device_of(given.device)
+    tenants, dram, cards = given.tenants, given.dram, given.cards
     facts = workload.mooncake_facts()
     size = np.array(facts["lru"]["capacity"])
     block = facts["block_tokens"] * caching.kv_bytes_per_token(model) / 1e9
-    if "bf16" not in device.flops:
-        raise check.refuse("device", "one that computes in bf16", device.name)
-    try:
-        left = [
-            hardware.prefill_time(model, device, tokens, "bf16", cards)
-            for tokens in facts["lru"]["uncached_mean"]
-        ]
-    except ValueError:
-        raise check.refuse("cards", "enough to hold weights and a prompt", cards) from None
-    load = tenants * facts["rate"] * np.array(left) / reached
+    left = [
+        hardware.prefill_time(model, device, tokens, "bf16", cards)
+        for tokens in facts["lru"]["uncached_mean"]
+    ]
+    load = tenants * facts["rate"] * np.array(left) / given.reached
     rent = tenants * size * block * dram
     server = cards * device.price
-    exact = load / busy
+    exact = load / given.busy
     servers = np.array([whole(one) for one in exact], dtype=np.float64)
 
     def cheapest(count: FloatArray, memory: FloatArray) -> list[float]:
@@ -276,7 +233,7 @@ def plan(
     def at(best: int) -> list[float]:
         return [float(size[best]), servers[best], servers[best] * server + rent[best]]
 
-    at_peak = np.array([whole(one) for one in exact * reached], dtype=np.float64)
+    at_peak = np.array([whole(one) for one in exact * given.reached], dtype=np.float64)
     all_busy = np.array([whole(one) for one in load], dtype=np.float64)
     mistakes = {
         "servers are whole: half a server less saves nothing": cheapest(exact, rent),
@@ -291,61 +248,33 @@ def plan(
     return numbers(answer, expected, tolerance=2e-3, mistakes=mistakes)
 
 
-def threshold(
-    answer: object,
-    cosine: FloatArray,
-    stands: IntArray,
-    thresholds: FloatArray,
-    *,
-    call: float,
-    wrong: float,
-    lookup: float,
-) -> Verdict:
+def _audit(seed: int) -> Mapping[str, Any]:
+    rng = np.random.default_rng(seed)
+    cosine = rng.beta(12, 1.3, size=1500)
+    chance = 1 / (1 + np.exp(-35 * (cosine - 0.8)))
+    return {"cosine": cosine, "stands": (rng.random(1500) < chance).astype(int)}
+
+
+@exercise(
+    _audit,
+    thresholds=(0.84, 0.86, 0.88, 0.9, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96, 0.97),
+    prices={"call": 0.004, "wrong": 0.12, "lookup": 0.0002},
+)
+def threshold(answer: object, given: Givens) -> Verdict:
     """Check exercise 5: the threshold of a semantic cache that surely gains the most.
 
     With h the share of lookups that hit and u the upper end of the one-sided 95% interval for the
     share of hits that is wrong (Clopper and Pearson), a lookup gains
     ``h (call - u wrong) - lookup``.
 
-    Parameters
-    ----------
-    answer : object
-        The learner's threshold, and the gain it ensures in US dollars a thousand lookups.
-    cosine : array (n,)
-        Similarity of each lookup to the nearest entry, at least one.
-    stands : array (n,) of int
-        1 where that entry's answer was judged right, else 0.
-    thresholds : array (k,)
-        To choose from.
-    call, wrong, lookup : float
-        US dollars: a call saved, a wrong answer, a lookup.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range.
-
     Examples
     --------
-    >>> near, right = [0.9] * 100, [1] * 100
-    >>> threshold([0.9, 4.0], near, right, [0.8, 0.9], call=0.01, wrong=0.1, lookup=0.003)
-    FAIL  threshold: got 0.9, expected 0.8
+    >>> threshold(0.9)
+    FAIL  answer must be 2 numbers: threshold, dollars, got 0.9
     """
-    near = check.sequence("cosine", cosine, least=-1, most=1)
-    if not near.size:
-        raise check.refuse("cosine", "of length 1 or more", "length 0")
-    right = check.sequence("stands", stands, size=near.size, least=0, most=1, whole=True)
-    levels = check.sequence("thresholds", thresholds, least=-1, most=1)
-    if not levels.size:
-        raise check.refuse("thresholds", "of length 1 or more", "length 0")
-    call, wrong, lookup = (
-        check.number(name, value, least=0, most=check.MOST)
-        for name, value in (("call", call), ("wrong", wrong), ("lookup", lookup))
-    )
+    near, right = np.asarray(given.cosine), np.asarray(given.stands)
+    levels = np.asarray(given.thresholds, dtype=float)
+    call, wrong, lookup = (given.prices[name] for name in ("call", "wrong", "lookup"))
     hits = np.array([(near >= level).sum() for level in levels])
     bad = np.array([((near >= level) & (right == 0)).sum() for level in levels])
     share = hits / near.size
@@ -400,40 +329,10 @@ def _time_to(present: Callable[[float], FloatArray], share: FloatArray, target: 
     return float(np.exp(optimize.brentq(short, least, most, xtol=1e-14, rtol=1e-14)))
 
 
-def _fields(options: object) -> dict[str, list[Any]]:
-    if not isinstance(options, Mapping) or not options:
-        raise check.refuse("options", "a mapping from fields, not empty", options)
-    for field, values in options.items():
-        if not isinstance(field, str) or not isinstance(values, list | tuple) or not values:
-            raise check.refuse("options", "lists of values by field", options)
-    listed = {field: list(values) for field, values in options.items()}
-    combinations = np.prod([float(len(values)) for values in listed.values()])
-    if combinations > COMBINATIONS:
-        raise check.refuse("options", f"of at most {COMBINATIONS} combinations", combinations)
-    return listed
-
-
-def _log(log: object, fields: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """Return the values of each field, request by request."""
-    if not isinstance(log, list | tuple) or not log:
-        raise check.refuse("log", "a list of requests, not empty", log)
-    for request in log:
-        if not isinstance(request, Mapping) or set(request) != set(fields):
-            raise check.refuse("log", f"of requests with {', '.join(fields)}", request)
-    return {field: [request[field] for request in log] for field in fields}
-
-
-def _said(serve: Serve, request: Mapping[str, Any]) -> str:
-    try:
-        return repr(serve(**request))
-    except Exception as problem:
-        raise check.refuse("serve", "a function of the fields", problem) from None
-
-
 def _answers(serve: Serve, fields: dict[str, list[Any]]) -> dict[tuple[int, ...], str]:
     """Return what is served for each combination of the fields' values, by their places."""
     return {
-        places: _said(serve, {f: v[i] for (f, v), i in zip(fields.items(), places, strict=True)})
+        places: repr(serve(**{f: v[i] for (f, v), i in zip(fields.items(), places, strict=True)}))
         for places in product(*(range(len(values)) for values in fields.values()))
     }
 
@@ -453,7 +352,7 @@ def _varies_alone(
 ) -> bool:
     """Say whether changing one field changes the answer to some logged request."""
     return any(
-        len({_said(serve, {**request, field: value}) for value in [request[field], *values]}) > 1
+        len({repr(serve(**{**request, field: value})) for value in [request[field], *values]}) > 1
         for request in requests
     )
 

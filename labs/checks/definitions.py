@@ -1,97 +1,51 @@
-"""Checks of the exercises on the quantities of serving, and the log that one of them reads."""
+"""Checks of the exercises on the quantities of serving."""
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 from scipy import stats
 
-from labs import queueing, slo
+from labs import queueing, simulation, slo
 from labs import validation as check
 from labs.checks.answers import Verdict, function, numbers, whole
+from labs.checks.exercise import Givens, exercise
 from labs.queueing import BatchTime
-from labs.validation import BoolArray, FloatArray, IntArray
+from labs.validation import BoolArray, FloatArray
 
 PERCENTILE = LEVEL = 0.95
 FOLLOWS = 0.98
 POINT = 0.01
-MOST_ERLANGS = 10_000
-
-Log = tuple[FloatArray, FloatArray]
 
 
-def service_log(rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
-    """Draw the log of exercise 6: 500 requests, served one at a time.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Source of the requests and of what the machine is like.
-
-    Returns
-    -------
-    tokens : array (500,) of int
-        Length of each answer.
-    seconds : array (500,)
-        Time each took.
-
-    Raises
-    ------
-    ValueError
-        If ``rng`` is no generator.
-
-    Examples
-    --------
-    >>> tokens, seconds = service_log(np.random.default_rng(7))
-    >>> tokens.size, bool((seconds > 0).all())
-    (500, True)
-    """
-    check.generator("rng", rng)
+def _service_log(seed: int) -> Mapping[str, Any]:
+    rng = np.random.default_rng(seed)
     tokens = rng.integers(20, 600, size=500)
     base, pace, stall = rng.uniform([0.08, 0.006, 0.6], [0.2, 0.012, 1.2])
     stalled = rng.random(tokens.size) < tokens / 3000
     noise = rng.normal(0, 0.025, size=tokens.size)
-    return tokens, base + pace * tokens + stall * stalled + noise
+    return {"tokens": tokens, "seconds": base + pace * tokens + stall * stalled + noise}
 
 
-def service(answer: object, tokens: FloatArray, seconds: FloatArray) -> Verdict:
+@exercise(_service_log)
+def service(answer: object, given: Givens) -> Verdict:
     """Check exercise 6: service time fitted on the fast of two modes, and the slow one.
 
-    Parameters
-    ----------
-    answer : object
-        The learner's numbers, by name: ``a``, seconds, and ``b``, seconds a token, of the fast
-        path; ``slow``, the share of requests that are slow, and ``extra``, the seconds that
-        they take beyond ``a + b tokens`` on average.
-    tokens, seconds : array (n,)
-        The log. Residuals of the line through all of it must fall into two modes, split where
-        they leave the widest gap.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range, or there are no two modes.
+    Residuals of the line through the whole log fall into two modes, split where they leave the
+    widest gap. Asked for are ``a`` and ``b`` of the fast path, ``slow``, the share of requests
+    that are slow, and ``extra``, the seconds that they take beyond ``a + b tokens`` on average.
 
     Examples
     --------
-    >>> log = [1, 2, 3, 4, 5, 6, 7, 8], [2, 3, 14, 5, 6, 17, 8, 9]
-    >>> service({"a": 1, "b": 1, "slow": 0.25, "extra": 10}, *log)
-    PASS  1, 1, 0.25, 10
+    >>> service({"a": 0.1, "b": 0.01, "slow": 50, "extra": 1})
+    FAIL  a: got 0.1: not right, and none of the usual slips
     """
-    tokens = check.sequence("tokens", tokens, least=1, most=check.MOST)
-    seconds = check.sequence(
-        "seconds", seconds, size=tokens.size, least=check.LEAST, most=check.MOST
-    )
+    tokens, seconds = np.asarray(given.tokens), np.asarray(given.seconds)
     pooled = _line(tokens, seconds)
     residual = _beyond(pooled, tokens, seconds)
     ordered = np.sort(residual)
     gaps = np.diff(ordered)
-    if gaps.max() <= residual.std():
-        raise check.refuse("seconds", "in two modes about their line", seconds.tolist())
     slow = residual > ordered[gaps.argmax()]
     expected = _two_modes(tokens, seconds, slow)
     line = _line(tokens[slow], seconds[slow])
@@ -128,42 +82,26 @@ def service(answer: object, tokens: FloatArray, seconds: FloatArray) -> Verdict:
     return numbers(answer, expected, tolerance=1e-3, mistakes=mistakes)
 
 
-def tail(answer: object, latency: FloatArray, servers: int) -> Verdict:
+def _latencies(seed: int) -> Mapping[str, Any]:
+    return {"latency": 0.04 + np.random.default_rng(seed).lognormal(-2.6, 0.7, size=250)}
+
+
+@exercise(_latencies, fan_out=20)
+def tail(answer: object, given: Givens) -> Verdict:
     """Check exercise 7: p95 with an interval, and the tail of a fan-out.
 
-    Parameters
-    ----------
-    answer : object
-        The learner's numbers, by name: ``p95`` of the sample, seconds, ``low`` and ``high`` of
-        the 95% interval for it, ``slow``, the chance that one server or more of a fan-out is
-        beyond its p95, ``allowed``, the share of a server's requests that may exceed a limit
-        which 95% of fan-outs must meet, and ``needed``, the requests from which the interval
-        for that quantile has two ends.
-    latency : array (n,)
-        Independent latencies of one server, seconds; enough for an interval with two ends.
-    servers : int
-        Servers that a fan-out waits for, at least 2.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range.
+    Asked for are ``p95`` of the sample, ``low`` and ``high`` of the 95% interval for it,
+    ``slow``, the chance that one server or more of a fan-out is beyond its p95, ``allowed``, the
+    share of a server's requests that may exceed a limit which 95% of fan-outs must meet, and
+    ``needed``, the requests from which the interval for that quantile has two ends.
 
     Examples
     --------
-    >>> sample = np.arange(1, 101) / 100
-    >>> tail([0.95, 0.9, 1.0, 0.0975, 0.02532, 144], sample, servers=2)
-    PASS  0.95, 0.9, 1, 0.0975, 0.02532, 144
+    >>> tail({})
+    FAIL  answer must be 6 numbers: p95, low, high, slow, allowed, needed, got {}
     """
-    latency = check.sequence("latency", latency, least=check.LEAST, most=check.MOST)
-    servers = check.count("servers", servers, least=2, most=1_000_000)
+    latency, servers = np.asarray(given.latency), given.fan_out
     interval = slo.quantile_interval(latency, PERCENTILE, LEVEL)
-    if not np.isfinite([interval.low, interval.high]).all():
-        raise check.refuse("latency", "long enough for two ends", f"length {latency.size}")
     allowed = -float(np.expm1(np.log(PERCENTILE) / servers))
     beyond = (1 - LEVEL) / 2
     expected = {
@@ -212,47 +150,39 @@ def tail(answer: object, latency: FloatArray, servers: int) -> Verdict:
     return numbers(answer, expected, tolerance=5e-4, mistakes=mistakes)
 
 
-def saturation(answer: object, runs: Mapping[float, Log], seconds: float) -> Verdict:
+def _load_test(seed: int) -> Mapping[str, Any]:
+    rng = np.random.default_rng(seed)
+    servers, mean = int(rng.integers(4, 9)), rng.uniform(0.04, 0.06)
+    runs = {}
+    for rate in range(30, 241, 30):
+        n = rng.poisson(rate * 60.0)
+        arrival = np.sort(rng.uniform(0, 60.0, size=n))
+        work = rng.exponential(mean, size=n)
+        runs[rate] = arrival, simulation.fcfs(arrival, work, servers).finish
+    return {"runs": runs}
+
+
+@exercise(_load_test, run_seconds=60.0)
+def saturation(answer: object, given: Givens) -> Verdict:
     """Check exercise 8: where throughput stops following, and Little's law beyond it.
 
-    Parameters
-    ----------
-    answer : object
-        The learner's numbers, by name: ``knee``, the highest offered rate of which throughput
-        is at least 98%, and of the run at the highest rate ``q``, requests per second that
-        left during the run, ``present``, the mean number inside, and ``little``, that number
-        over arrival rate times mean time inside.
-    runs : mapping of float to pair of arrays (n,)
-        Of each offered rate the arrivals, in seconds from its start to its end, and departures,
-        some of which lie after the end.
-    seconds : float
-        Length of a run, above 0.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range, or throughput follows no rate, or the highest.
+    Asked for are ``knee``, the highest offered rate of which throughput is at least 98%, and of
+    the run at the highest rate ``q``, requests per second that left during the run, ``present``,
+    the mean number inside, and ``little``, that number over arrival rate times mean time inside.
 
     Examples
     --------
-    >>> runs = {1: ([0, 1, 2], [0.5, 1.5, 2.5]), 2: ([0, 0.5, 1, 1.5, 2, 2.5], [1, 2, 3, 4, 5, 6])}
-    >>> saturation({"knee": 1, "q": 1, "present": 2.5, "little": 2.5 / 4.5}, runs, seconds=3)
-    PASS  1, 1, 2.5, 0.555556
+    >>> saturation([60, 95, 2000, 0.5])
+    FAIL  knee: got 60: not right, and none of the usual slips
     """
-    seconds = check.number("seconds", seconds, least=check.LEAST, most=check.MOST)
-    if not isinstance(runs, Mapping) or len(runs) < 2:
-        raise check.refuse("runs", "logs of two offered rates or more", runs)
-    rates = np.sort(check.sequence("runs", list(runs), least=check.LEAST, most=check.MOST))
-    logs = {float(rate): _log(log, seconds) for rate, log in runs.items()}
+    seconds = given.run_seconds
+    logs: dict[float, tuple[FloatArray, FloatArray]] = {
+        float(rate): log for rate, log in given.runs.items()
+    }
+    rates = np.sort(list(logs))
     through = {rate: float((out <= seconds).sum()) / seconds for rate, (_, out) in logs.items()}
     follows = [through[rate] >= FOLLOWS * logs[rate][0].size / seconds for rate in rates]
     hardest = float(rates[-1])
-    if follows[-1] or not any(follows) or not through[hardest]:
-        raise check.refuse("runs", "such that throughput follows until past a knee", list(runs))
     arrival, departure = logs[hardest]
     offered = arrival.size / seconds
     time = departure - arrival
@@ -295,46 +225,20 @@ def saturation(answer: object, runs: Mapping[float, Log], seconds: float) -> Ver
     return numbers(answer, expected, tolerance=1e-3, mistakes=mistakes)
 
 
-def fleet(
-    answer: object, rates: FloatArray, mean_service: float, limit: float, share: float
-) -> Verdict:
+@exercise(rates=(20, 200, 2000), mean_service=0.1, limit=0.05, share=0.99)
+def fleet(answer: object, given: Givens) -> Verdict:
     """Check exercise 9: servers for a wait objective, and what one more point of ρ costs.
 
-    Parameters
-    ----------
-    answer : object
-        The learner's function of a rate, requests per second: it returns the fewest servers
-        with ``P(W ≤ limit) ≥ share``, and by how many seconds that quantile of the wait rises
-        when traffic grows until ρ of these servers is 0.01 higher.
-    rates : array (n,)
-        Requests per second that the function is called with, at least one.
-    mean_service : float
-        Seconds that a request keeps a server, on average; exponential, as M/M/c has it.
-    limit : float
-        Seconds that a request may wait.
-    share : float
-        Share of requests that must begin within it, between 0 and 1.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range, or ρ + 0.01 would reach 1.
+    The answer is a function of a rate: it returns the fewest servers with ``P(W ≤ limit) ≥
+    share``, and by how many seconds that quantile of the wait rises when traffic grows until ρ
+    of these servers is 0.01 higher.
 
     Examples
     --------
-    >>> fleet(lambda rate: (1, 0.0), [8.0], mean_service=0.1, limit=0.05, share=0.9)
-    FAIL  servers at 8/s: got 1, expected 3: that carries the load and keeps no limit on the wait
+    >>> fleet(lambda rate: (rate / 10, 0.0))
+    FAIL  servers at 2000/s: got 200: that carries the load and keeps no limit on the wait
     """
-    rates = check.sequence("rates", rates, least=check.LEAST, most=check.MOST)
-    mean_service = check.number("mean_service", mean_service, least=check.LEAST, most=check.MOST)
-    limit = check.number("limit", limit, least=check.LEAST, most=check.MOST)
-    share = check.number("share", share, above=0, below=1)
-    if not rates.size or (rates * mean_service > MOST_ERLANGS).any():
-        raise check.refuse("rates", f"of at most {MOST_ERLANGS} erlangs each", rates.tolist())
+    mean_service, limit, share = given.mean_service, given.limit, given.share
 
     def sized(rate: float, within: float = limit) -> int:
         return int(queueing.servers_for(rate, 1 / mean_service, within, share))
@@ -356,9 +260,7 @@ def fleet(
         return wait(rate, POINT) - wait(rate, 0)
 
     # Small fleets round different mistakes to the same number: call for the largest first.
-    calls = {rate: (rate,) for rate in sorted(rates.tolist(), reverse=True)}
-    if not np.isfinite([rise(rate) for rate in calls]).all():
-        raise check.refuse("rates", "such that ρ has a point to spare", rates.tolist())
+    calls = {rate: (rate,) for rate in sorted(map(float, given.rates), reverse=True)}
     counted = function(
         _part(answer, 0),
         {f"servers at {rate:g}/s": call for rate, call in calls.items()},
@@ -400,62 +302,33 @@ def fleet(
     )
 
 
-def promise(
-    answer: object,
-    failed: FloatArray,
-    requests: float,
-    levels: FloatArray,
-    fees: FloatArray,
-    credit: float,
-    reaction: float,
-) -> Verdict:
+def _month(seed: int) -> Mapping[str, Any]:
+    return {"failed": np.round(np.random.default_rng(seed).gamma(1.5, 120, size=30))}
+
+
+@exercise(
+    _month,
+    requests=100_000,
+    levels=np.array([0.995, 0.997, 0.998, 0.999]),
+    fees=np.array([40_000, 42_000, 44_000, 46_000]),
+    credit=0.3,
+    reaction=3,
+)
+def promise(answer: object, given: Givens) -> Verdict:
     """Check exercise 10: the agreement that earns most, its penalty, and a stricter objective.
 
-    Parameters
-    ----------
-    answer : object
-        The learner's numbers, by name: ``sla``, the level with the highest expected income,
-        ``breach``, the chance that next month is below it, ``penalty``, dollars expected to be
-        paid back, and ``slo``, the level from which the agreement's budget lasts another
-        ``reaction`` days like the worst.
-    failed : array (n,)
-        Requests that failed on each day of the month, not all equally many; two days or more.
-    requests : float
-        Requests a day.
-    levels, fees : array (k,)
-        Share of requests promised, between 0 and 1, and what customers pay for the promise,
-        dollars a month.
-    credit : float
-        Share of the fee that is paid back after a month below the level, 0 to 1.
-    reaction : float
-        Days from a broken objective to its repair.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range, or the objective would have to reach 1.
+    Asked for are ``sla``, the level with the highest expected income, ``breach``, the chance that
+    next month is below it, ``penalty``, dollars expected to be paid back, and ``slo``, the level
+    from which the agreement's budget lasts another ``reaction`` days like the worst.
 
     Examples
     --------
-    >>> month = [0, 1, 2, 1, 0, 2]
-    >>> promise([0.9, 0.01, 1, 0.95], month, 100, [0.95, 0.98], [10, 11], 0.5, reaction=1)
-    FAIL  sla: got 0.9, expected 0.98
+    >>> promise([90, 0.1, 1000, 99.8])
+    FAIL  sla: got 90: not right, and none of the usual slips
     """
-    requests = check.number("requests", requests, least=1, most=check.MOST)
-    failed = check.sequence("failed", failed, least=0, most=requests)
-    levels = check.sequence("levels", levels, above=0, below=1)
-    fees = check.sequence("fees", fees, size=levels.size, least=check.LEAST, most=check.MOST)
-    credit = check.number("credit", credit, above=0, most=1)
-    reaction = check.number("reaction", reaction, above=0)
-    if not levels.size:
-        raise check.refuse("levels", "of length 1 or more", "length 0")
-    if np.unique(failed).size < 2:
-        raise check.refuse("failed", "of two days that differ, or more", failed.tolist())
-    bad = failed / requests
+    levels, fees = np.asarray(given.levels), np.asarray(given.fees)
+    credit, reaction = given.credit, given.reaction
+    bad = np.asarray(given.failed) / given.requests
     days, good, spread = bad.size, 1 - float(bad.mean()), float(bad.std(ddof=1))
     margin = float(bad.max()) * reaction / days
 
@@ -476,8 +349,6 @@ def promise(
     chances = breaches(error)
     expected = chosen(chances)
     sla = expected["sla"]
-    if expected["slo"] >= 1:
-        raise check.refuse("reaction", "short enough for the budget of the agreement", reaction)
     instead = partial(_instead, expected)
     normal = stats.norm.cdf((levels - good) / error)
     told = {
@@ -524,8 +395,6 @@ def _instead(expected: Mapping[str, float], **wrong: float) -> list[float]:
 
 
 def _line(tokens: FloatArray, seconds: FloatArray) -> BatchTime:
-    if np.unique(tokens).size < 2:
-        raise check.refuse("tokens", "of two values or more in each mode", tokens.tolist())
     return queueing.fit_batch_time(tokens, seconds)
 
 
@@ -543,16 +412,6 @@ def _two_modes(tokens: FloatArray, seconds: FloatArray, slow: BoolArray) -> dict
 def _requests(share: float, beyond: float) -> int:
     """Return the fewest requests of which none is in the worst ``share`` by a rare chance."""
     return whole(float(np.log(beyond) / np.log1p(-share)))
-
-
-def _log(log: Log, seconds: float) -> Log:
-    if not isinstance(log, tuple | list) or len(log) != 2:
-        raise check.refuse("runs", "pairs of arrivals and departures", log)
-    arrival = check.sequence("runs", log[0], least=0, most=seconds)
-    departure = check.sequence("runs", log[1], size=arrival.size, least=0, most=check.MOST)
-    if not arrival.size or (departure <= arrival).any():
-        raise check.refuse("runs", "requests that leave after they arrive", log)
-    return arrival, departure
 
 
 def _little(arrival: FloatArray, departure: FloatArray, seconds: float) -> tuple[float, float]:

@@ -1,5 +1,6 @@
 """Checks of the exercises on distillation."""
 
+import copy
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,46 +9,27 @@ import numpy as np
 from scipy import special
 
 from labs import digits
-from labs import validation as check
 from labs.checks.answers import Verdict, function, numbers, whole
+from labs.checks.exercise import Givens, exercise
 from labs.distillation import best_draft, distillation_loss, expected_tokens, softmax
-from labs.validation import BoolArray
 
-Case = tuple[Any, ...]
+CASES = {
+    "teacher surer, label 0": ([1.0, 0.5, -1.0], [4.0, 1.0, 0.0], 0, 3.0, 0.8),
+    "teacher doubts, label 0": ([2.0, 0.0, 0.0], [1.0, 1.5, 0.0], 0, 5.0, 0.3),
+    "label 2": ([0.0, 1.0, 2.0, -1.0], [1.0, 0.0, 3.0, 0.0], 2, 2.0, 0.6),
+}
 
 
-def soften(answer: object, logits: Mapping[str, float], temperature: float) -> Verdict:
+@exercise(logits={"7": 9.0, "1": 6.0, "9": 5.0, "4": 1.0, "2": -2.0}, temperature=4.0)
+def soften(answer: object, given: Givens) -> Verdict:
     """Check exercise 1: a teacher's probabilities at a temperature.
-
-    Parameters
-    ----------
-    answer : object
-        The learner's probabilities, in the order of the logits or by their names.
-    logits : mapping of str to float
-        The teacher's logits by class, at least two.
-    temperature : float
-        T above 0, not 1.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range.
 
     Examples
     --------
-    >>> soften([0.88, 0.12], {"2": 4.0, "3": 2.0}, temperature=2.0)
-    FAIL  2: got 0.88, expected 0.731059: that is T = 1, the teacher unsoftened
+    >>> soften([0.93, 0.05, 0.02, 0.0, 0.0])
+    FAIL  7: got 0.93: not right, and none of the usual slips
     """
-    names = list(check.instance("logits", logits, dict))
-    z = check.sequence("logits", list(logits.values()), least=-100, most=100)
-    heat = check.number("temperature", temperature, least=0.1, most=100)
-    if len(names) < 2 or heat == 1:
-        name, value = ("logits", names) if len(names) < 2 else ("temperature", heat)
-        raise check.refuse(name, "of two classes or more, softened by T other than 1", value)
+    z, heat = np.array(list(given.logits.values())), given.temperature
     plain = softmax(z)
     mistakes = {
         "that is T = 1, the teacher unsoftened": plain,
@@ -56,40 +38,25 @@ def soften(answer: object, logits: Mapping[str, float], temperature: float) -> V
         "take the T-th root, then divide by the sum of the roots": plain ** (1 / heat),
         "T divides the logits, not the probabilities": plain / heat,
     }
-    right = dict(zip(names, softmax(z, heat).tolist(), strict=True))
+    right = dict(zip(given.logits, softmax(z, heat).tolist(), strict=True))
     return numbers(answer, right, mistakes={why: list(wrong) for why, wrong in mistakes.items()})
 
 
-def slope(answer: object, cases: Mapping[str, Case]) -> Verdict:
+@exercise(cases=CASES)
+def slope(answer: object, given: Givens) -> Verdict:
     """Check exercise 2: the derivative of the mixed loss by the student's first logit.
 
-    Parameters
-    ----------
-    answer : object
-        The learner's function of student, teacher, label, temperature and weight.
-    cases : mapping of str to tuple
-        Its arguments in each call: logits, logits, class, T, and the weight of the soft targets.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range.
+    A case is what a call is given: student, teacher, label, temperature, and the weight of the
+    soft targets.
 
     Examples
     --------
-    >>> alike = {"alike": ([1.0, 0.0], [1.0, 0.0], 0, 2.0, 1.0)}
-    >>> slope(lambda student, teacher, label, temperature, weight: 0.0, alike)
-    PASS  1 of 1 calls
+    >>> slope(lambda *case: 0)
+    FAIL  teacher surer, label 0: got 0: not right, and none of the usual slips
     """
+    cases = {name: copy.deepcopy(case) for name, case in given.cases.items()}
     expected = {}
-    for name, given in check.instance("cases", cases, dict).items():
-        if not isinstance(given, tuple) or len(given) != 5:
-            raise check.refuse("cases", "tuples of five arguments", given)
-        student, teacher, label, heat, weight = given
+    for name, (student, teacher, label, heat, weight) in given.cases.items():
         pupil, master, known = (np.array([part]) for part in (student, teacher, label))
         found = distillation_loss(pupil, master, known, heat, weight)
         expected[name] = float(found.gradient[0, 0])
@@ -114,47 +81,27 @@ def slope(answer: object, cases: Mapping[str, Case]) -> Verdict:
         ),
         "the label is compared at T = 1": mixed(lambda heat: heat, hard=False),
     }
-    return function(answer, dict(cases), expected, tolerance=1e-3, mistakes=mistakes)
+    return function(answer, cases, expected, tolerance=1e-3, mistakes=mistakes)
 
 
-def drafts(
-    answer: object, pairs: Mapping[str, tuple[float, float]], longest: int, cost: float
-) -> Verdict:
+@exercise(
+    tasks={"code": (0.85, 0.04), "chat": (0.65, 0.10), "names": (0.30, 0.45)},
+    longest=16,
+    cost=0.25,
+)
+def drafts(answer: object, given: Givens) -> Verdict:
     """Check exercise 3: the best length of a draft for each task, and when none pays.
 
-    Parameters
-    ----------
-    answer : object
-        The learner's lengths in the order of ``pairs``, then the least acceptance; or by name, the
-        last as ``"floor"``.
-    pairs : mapping of str to tuple
-        Acceptance and cost of a drafted token for each task.
-    longest : int
-        Longest draft allowed.
-    cost : float
-        Cost of a drafted token for the question about acceptance, below 1.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range.
+    A task is an acceptance and the cost of a drafted token; ``cost`` is that of the question
+    about acceptance.
 
     Examples
     --------
-    >>> drafts([8, 0.3], {"code": (0.8, 0.05)}, longest=16, cost=0.3)
-    PASS  8, 0.3
+    >>> drafts({"code": 16, "chat": 16, "names": 16, "floor": 0.25})
+    FAIL  code: got 16: most tokens a pass is not most tokens a second: drafting takes time
     """
-    most = check.count("longest", longest, most=1000)
-    floor = check.number("cost", cost, above=0, below=1)
-    listed = list(check.instance("pairs", pairs, dict).values())
-    if not listed or any(not isinstance(one, tuple) or len(one) != 2 for one in listed):
-        raise check.refuse("pairs", "acceptance and cost by task, not empty", pairs)
-    acceptance = check.sequence("pairs", [one[0] for one in listed], least=0, most=1)
-    price = check.sequence("pairs", [one[1] for one in listed], above=0)
+    most, floor = given.longest, given.cost
+    acceptance, price = np.array(list(given.tasks.values())).T
     best = np.asarray(best_draft(acceptance, price, most)).tolist()
     lengths = np.arange(most + 1.0)
     tokens = np.asarray(expected_tokens(acceptance[:, None], lengths))
@@ -168,48 +115,38 @@ def drafts(
         "a drafted token costs less than a pass, but not nothing": np.full(len(best), most),
         "where every length loses, do not speculate: the best is 0": np.maximum(best, 1),
     }
-    right = {**dict(zip(pairs, best, strict=True)), "floor": floor}
+    right = {**dict(zip(given.tasks, best, strict=True)), "floor": floor}
     wrong = {why: [*found.tolist(), floor] for why, found in mistakes.items()}
     wrong["a draft of one pays if its chance exceeds its cost, not half of it"] = [*best, floor / 2]
     wrong["acceptance of a half is no threshold: compare it with the cost"] = [*best, 0.5]
     return numbers(answer, right, tolerance=1e-3, mistakes=wrong)
 
 
-def better(answer: object, plain: BoolArray, distilled: BoolArray) -> Verdict:
+def _students(seed: int) -> Mapping[str, Any]:
+    rng = np.random.default_rng(seed)
+    while True:
+        hardness = rng.random(300)
+        plain = hardness + rng.normal(0, 0.05, size=300) < 0.905
+        distilled = hardness + rng.normal(0, 0.05, size=300) < 0.945
+        if distilled.sum() > plain.sum():  # a few seeds in a thousand draw no gain to be sure of
+            return {"plain": plain, "distilled": distilled}
+
+
+@exercise(_students)
+def better(answer: object, given: Givens) -> Verdict:
     """Check exercise 4: what a distilled student gains, how surely, and what would make it sure.
 
-    Parameters
-    ----------
-    answer : object
-        The learner's three numbers: gain, lower end of its interval, images needed.
-    plain, distilled : array (n,) of bool
-        Whether each student had each image right; the distilled one is ahead.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If lengths differ, or the distilled student is not ahead.
+    Asked for are the gain, the lower end of its interval, and the images needed.
 
     Examples
     --------
-    >>> better([0.25, -0.14, 13], [True, False, False, True], [True, True, False, True])
-    FAIL  low: got -0.14, expected -0.275634
+    >>> better([0.5, 0.4, 300])
+    FAIL  gain: got 0.5: not right, and none of the usual slips
     """
-    first, second = (
-        check.sequence(name, np.asarray(given, dtype=float), least=0, most=1, whole=True)
-        for name, given in (("plain", plain), ("distilled", distilled))
-    )
-    if first.size != second.size or not first.size:
-        raise check.refuse("distilled", f"of length {first.size}, at least 1", second.size)
+    first, second = (np.asarray(one, dtype=float) for one in (given.plain, given.distilled))
     n = first.size
     won = int(((first == 0) & (second == 1)).sum())
     lost = int(((first == 1) & (second == 0)).sum())
-    if won <= lost:
-        raise check.refuse("distilled", "ahead of plain", f"{won} won, {lost} lost")
     found = digits.paired_loss(np.ones(n, int), second.astype(int), first.astype(int))
     gain = found.loss
     z = float(special.ndtri(0.975))

@@ -1,76 +1,54 @@
 """Checks of the exercises on why serving is not training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from labs import economics, hardware, slo
 from labs import validation as check
-from labs.checks.answers import UNANSWERED, Verdict, choice, missing, numbers
+from labs.checks.answers import Verdict, choice, numbers
+from labs.checks.exercise import Givens, exercise
 from labs.contracts import Contract, violations
 from labs.validation import BoolArray, FloatArray
 
 HOUR, MONTH = 60, 30 * 24 * 60  # minutes
 SHORT = 5
 
-Candidate = tuple[str, int, str, str, float]
+CANDIDATES = {
+    "70B bf16 on 2 H200": ("Llama-3.1-70B", 2, "H200", "bf16", 1.60),
+    "70B int8 on 1 H100": ("Llama-3.1-70B", 1, "H100", "int8", 1.62),
+    "70B int8 on 2 H100": ("Llama-3.1-70B", 2, "H100", "int8", 1.62),
+    "8x7B int8 on 1 A100": ("Mixtral-8x7B", 1, "A100-80", "int8", 1.70),
+    "8B bf16 on 1 A100": ("Llama-3.1-8B", 1, "A100-80", "bf16", 1.74),
+    "8B int8 on 1 A100": ("Llama-3.1-8B", 1, "A100-80", "int8", 1.75),
+    "8B int8 on 1 L4": ("Llama-3.1-8B", 1, "L4", "int8", 1.75),
+    "13B bf16 on 1 A100": ("Llama-2-13B", 1, "A100-80", "bf16", 1.81),
+}
 
 
-def model(
-    answer: object,
-    candidates: Mapping[str, Candidate],
-    batch: int,
-    context: int,
-    tpot: float,
-    dollars: float,
-) -> Verdict:
+@exercise(candidates=CANDIDATES, batch=32, context=2000, tpot=0.030, dollars=0.50)
+def model(answer: object, given: Givens) -> Verdict:
     """Check exercise 1: the least loss among the candidates that keep every limit.
 
-    Parameters
-    ----------
-    answer : object
-        The learner's candidate, by name.
-    candidates : mapping of str to tuple
-        Model, number of devices, device, type of weights and cache, and loss, by name.
-    batch : int
-        Sequences decoded at once.
-    context : int
-        Tokens that each of them has in the cache.
-    tpot : float
-        Limit on the time of a decode step, seconds.
-    dollars : float
-        Limit on the price of a million output tokens.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range, or no candidate keeps every limit.
+    A candidate is a model, the number of devices, the device, the type of weights and cache, and
+    the loss. All ``batch`` sequences, of ``context`` tokens each, must fit; a step may take
+    ``tpot`` seconds, a million output tokens cost ``dollars``.
 
     Examples
     --------
-    >>> small = {"8B": ("Llama-3.1-8B", 1, "A100-80", "bf16", 1.9)}
-    >>> model("8B", small, batch=8, context=1000, tpot=0.05, dollars=9.0)
-    PASS  8B
+    >>> model("70B int8 on 1 H100")
+    FAIL  got 70B int8 on 1 H100: its weights and this batch's cache do not fit the memory
     """
-    batch, context = check.count("batch", batch), check.count("context", context)
     limits = {
-        "it needs longer than the limit for a step": check.number("tpot", tpot, above=0),
-        "a million tokens of it cost more than the limit": check.number(
-            "dollars", dollars, above=0
-        ),
+        "it needs longer than the limit for a step": given.tpot,
+        "a million tokens of it cost more than the limit": given.dollars,
     }
     broken: dict[str, list[str]] = {}
     losses: dict[str, float] = {}
-    for name, given in check.instance("candidates", candidates, dict).items():
-        if not isinstance(given, tuple) or len(given) != 5:
-            raise check.refuse("candidates", "tuples of five", given)
-        kind, count, card, dtype, loss = given
-        losses[name] = check.number("candidates", loss)
+    batch, context = given.batch, given.context
+    for name, (kind, count, card, dtype, loss) in given.candidates.items():
+        losses[name] = loss
         if hardware.largest_batch(kind, card, context, dtype, devices=count) < batch:
             broken[name] = ["its weights and this batch's cache do not fit the memory"]
             continue
@@ -80,8 +58,6 @@ def model(
         pairs = zip(limits.items(), found, strict=True)
         broken[name] = [said for (said, limit), value in pairs if value > limit]
     feasible = {name: losses[name] for name in losses if not broken[name]}
-    if not feasible:
-        raise check.refuse("candidates", "such that one keeps every limit", list(losses))
     best = min(feasible, key=feasible.__getitem__)
     least = min(losses, key=losses.__getitem__)
     reasons = {}
@@ -94,60 +70,32 @@ def model(
     return choice(answer, best, list(losses), reasons)
 
 
-def triangle(
-    answer: object,
-    sizes: FloatArray,
-    seconds: FloatArray,
-    limit: float,
-    price: float,
-    gain: float,
-) -> Verdict:
+def _card(seed: int) -> Mapping[str, Any]:
+    rng = np.random.default_rng(seed)
+    fixed, slope = rng.uniform([2.0e-3, 0.10e-3], [4.0e-3, 0.14e-3])
+    sizes = 2 ** np.arange(10)
+    seconds = (fixed + slope * sizes) * rng.uniform(0.98, 1.02, size=sizes.size)
+    return {"sizes": sizes, "seconds": seconds}
+
+
+@exercise(_card, limit=0.030, price=2.50, gain=0.25)
+def triangle(answer: object, given: Givens) -> Verdict:
     """Check exercise 2: the corner that a latency limit leaves, and the knee of the curve.
 
-    Parameters
-    ----------
-    answer : object
-        The learner's three numbers: batch within the limit, dollars per million items there, knee.
-    sizes : array (n,)
-        Measured batch sizes, each twice the one before.
-    seconds : array (n,)
-        Time each batch took.
-    limit : float
-        Longest batch time allowed, seconds.
-    price : float
-        Dollars an hour of the card.
-    gain : float
-        Growth of throughput by doubling the batch below which more batch does not pay.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range, no batch keeps the limit, or none is the knee.
+    Asked for are the largest batch within the limit, dollars per million items there, and the
+    smallest batch whose doubling raises throughput by less than ``gain``.
 
     Examples
     --------
-    >>> triangle([2, 416.67, 2], [1, 2, 4], [1.0, 1.5, 2.9], limit=2.0, price=2.0, gain=0.1)
-    PASS  2, 416.67, 2
+    >>> triangle([128, 0.1])
+    FAIL  answer must be 3 numbers: batch, dollars, knee, got [128, 0.1]
     """
-    sizes = check.sequence("sizes", sizes, above=0)
-    seconds = check.sequence("seconds", seconds, size=sizes.size, above=0)
-    limit = check.number("limit", limit, above=0)
-    price = check.number("price", price, above=0)
-    gain = check.number("gain", gain, above=0, below=1)
-    inside = sizes[seconds <= limit]
-    if not inside.size:
-        raise check.refuse("limit", "at least the time of some batch", limit)
+    sizes, seconds, limit = np.asarray(given.sizes), np.asarray(given.seconds), given.limit
     rate = sizes / seconds
     grows = rate[1:] / rate[:-1] - 1
-    flat = np.flatnonzero(grows < gain)
-    if not flat.size:
-        raise check.refuse("gain", "above the growth of some doubling", gain)
-    cost = price / 3600 / rate * 1e6
-    allowed, knee = int(np.argmax(np.where(seconds <= limit, sizes, 0))), int(flat[0])
+    cost = given.price / 3600 / rate * 1e6
+    allowed = int(np.argmax(np.where(seconds <= limit, sizes, 0)))
+    knee = int(np.flatnonzero(grows < given.gain)[0])
     cheapest = int(np.argmin(cost))
     right = {"batch": sizes[allowed], "dollars": cost[allowed], "knee": sizes[knee]}
     mistakes = {
@@ -175,58 +123,34 @@ def triangle(
     return numbers(answer, right, mistakes=mistakes)
 
 
-def nightly(
-    answer: object,
-    users: int,
-    asked: FloatArray,
-    hour: FloatArray,
-    changed: FloatArray,
-    batch_cost: float,
-    online_cost: float,
-) -> Verdict:
+def _day(seed: int) -> Mapping[str, Any]:
+    rng = np.random.default_rng(seed)
+    users = 20_000
+    asked = rng.zipf(1.3, size=60_000) % (users + 3_000)
+    hour = np.sort(rng.uniform(0, 24, size=asked.size))
+    changed = np.full(users + 3_000, np.inf)
+    touched = rng.random(changed.size) < 0.4
+    changed[touched] = rng.uniform(0, 24, size=touched.sum())
+    return {"users": users, "asked": asked, "hour": hour, "changed": changed}
+
+
+@exercise(_day, batch_cost=0.4e-3, online_cost=1.5e-3)
+def nightly(answer: object, given: Givens) -> Verdict:
     """Check exercise 3: what is stale by day, the break-even, and what the night saves.
 
-    Parameters
-    ----------
-    answer : object
-        The learner's three numbers: stale share, break-even in requests a user, dollars saved.
-    users : int
-        Users known at night, numbered from 0; an answer is computed for each.
-    asked : array (n,) of int
-        User of each request; from ``users`` on they are new.
-    hour : array (n,)
-        Hour of each request after the nightly run.
-    changed : array (m,)
-        Hour at which each user's data changed, infinite if they did not; for new users too.
-    batch_cost, online_cost : float
-        Dollars an answer costs by night and by day.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range, or every answer is stale.
+    Users from ``users`` on are new; ``changed`` is the hour at which each user's data changed,
+    infinite if they did not. Asked for are the stale share, the break-even in requests a user,
+    and the dollars saved.
 
     Examples
     --------
-    >>> nightly([0.5, 0.4, 0.1], 2, [0, 1], [1, 9], [np.inf, 8], batch_cost=0.1, online_cost=0.5)
-    FAIL  saved: got 0.1, expected 0.3
+    >>> nightly(None)
+    FAIL  no answer yet: replace the ... in the answer cell
     """
-    users = check.count("users", users)
-    changed = check.sequence("changed", changed, least=0, infinite=True)
-    asked = check.sequence("asked", asked, least=0, below=changed.size, whole=True).astype(int)
-    hour = check.sequence("hour", hour, size=asked.size, least=0)
-    night = check.number("batch_cost", batch_cost, above=0)
-    day = check.number("online_cost", online_cost, above=0)
-    if not asked.size:
-        raise check.refuse("asked", "of length 1 or more", "length 0")
+    users, night, day = given.users, given.batch_cost, given.online_cost
+    asked, hour, changed = map(np.asarray, (given.asked, given.hour, given.changed))
     new, old = asked >= users, changed[asked] < hour
     stale = float((new | old).mean())
-    if stale == 1:
-        raise check.refuse("changed", "such that some answer is fresh", "none fresh")
 
     def result(share: float) -> list[float]:
         requests = asked.size
@@ -257,91 +181,95 @@ def nightly(
     return numbers(answer, right, mistakes=mistakes)
 
 
-def contract(answer: object, good: Sequence[Any], bad: Mapping[str, Sequence[Any]]) -> Verdict:
+GOOD = [
+    {"prompt_tokens": 1, "max_tokens": 1},
+    {"prompt_tokens": 2048, "max_tokens": 2048, "stop": []},
+    {"prompt_tokens": 4000, "max_tokens": 96, "temperature": 2.0, "n": 8},
+    {"prompt_tokens": 10, "max_tokens": 5, "temperature": 0, "n": 1},
+    {"prompt_tokens": 10, "max_tokens": 5, "temperature": 0},
+    {"prompt_tokens": 10, "max_tokens": 5, "n": 3, "stop": ["a", "b", "c", "d"]},
+]
+BAD = {
+    "malformed": [
+        ["prompt_tokens", 5],
+        {"prompt_tokens": 10},
+        {"prompt_tokens": "10", "max_tokens": 5},
+        {"prompt_tokens": True, "max_tokens": 5},
+        {"prompt_tokens": 10.5, "max_tokens": 5},
+        {"prompt_tokens": 10, "max_tokens": 5, "max_token": 9},
+        {"prompt_tokens": 10, "max_tokens": 5, "stop": "end"},
+        {"prompt_tokens": 10, "max_tokens": 5, "temperature": None},
+    ],
+    "out of range": [
+        {"prompt_tokens": 0, "max_tokens": 5},
+        {"prompt_tokens": 10, "max_tokens": 2049},
+        {"prompt_tokens": 10, "max_tokens": 5, "temperature": 2.1},
+        {"prompt_tokens": 10, "max_tokens": 5, "temperature": -0.1},
+        {"prompt_tokens": 10, "max_tokens": 5, "n": 9},
+        {"prompt_tokens": 10, "max_tokens": 5, "stop": ["a", ""]},
+        {"prompt_tokens": 10, "max_tokens": 5, "stop": list("abcde")},
+    ],
+    "semantically wrong": [
+        {"prompt_tokens": 2049, "max_tokens": 2048},
+        {"prompt_tokens": 5000, "max_tokens": 1},
+        {"prompt_tokens": 10, "max_tokens": 5, "temperature": 0, "n": 2},
+    ],
+}
+
+
+@exercise(good=GOOD, bad=BAD)
+def contract(answer: object, given: Givens) -> Verdict:
     """Check exercise 4: a contract that keeps what it should and refuses what it should.
-
-    Parameters
-    ----------
-    answer : object
-        The learner's `labs.contracts.Contract`.
-    good : sequence
-        Payloads that it must accept.
-    bad : mapping of str to sequence
-        Payloads that it must refuse, by the kind of their fault.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range.
 
     Examples
     --------
-    >>> contract(Contract({"type": "object"}), [{}], {"malformed": [3], "too long": [{"n": 9}]})
-    FAIL  a payload that is too long is accepted: {'n': 9}
+    >>> contract(Contract({"type": "object"}))
+    FAIL  a payload that is malformed is accepted: {'prompt_tokens': 10}
     """
-    if not isinstance(good, list | tuple):
-        raise check.refuse("good", "a list of payloads", good)
-    if not isinstance(bad, dict):
-        raise check.refuse("bad", "payloads by kind", bad)
-    if missing(answer):
-        return UNANSWERED
     if not isinstance(answer, Contract):
-        return Verdict(False, str(check.refuse("answer", "a Contract", answer)))
-    tried = [("good", payload) for payload in good]
-    tried += [(kind, payload) for kind, payloads in bad.items() for payload in payloads]
+        return Verdict(False, reason=str(check.refuse("answer", "a Contract", answer)))
+    tried = [("good", payload) for payload in given.good]
+    tried += [(kind, payload) for kind, payloads in given.bad.items() for payload in payloads]
     for kind, payload in tried:
         try:
             found = violations(answer, payload)
         except Exception as problem:
             told = " ".join(f"{type(problem).__name__}: {problem}".split())[:120]
-            return Verdict(False, f"your contract raised {told}")
+            return Verdict(False, reason=f"your contract raised {told}")
         if kind == "good" and found:
-            return Verdict(False, f"a good payload is refused: {str(found[0])[:200]}")
+            return Verdict(False, reason=f"a good payload is refused: {str(found[0])[:200]}")
         if kind != "good" and not found:
             shown = " ".join(repr(payload).split())[:120]
-            return Verdict(False, f"a payload that is {kind} is accepted: {shown}")
+            return Verdict(False, reason=f"a payload that is {kind} is accepted: {shown}")
     return Verdict(True, f"{len(tried)} payloads judged")
 
 
-def alarm(answer: object, requests: FloatArray, errors: FloatArray, target: float) -> Verdict:
+def _outage(seed: int) -> Mapping[str, Any]:
+    rng = np.random.default_rng(seed)
+    requests = rng.poisson(2400, size=1440)
+    failing = np.full(1440, 2e-4)
+    hiccup, outage = rng.integers([200, 700], [500, 1000])
+    failing[hiccup : hiccup + 4] = 0.06
+    failing[outage : outage + 70] = rng.uniform(0.025, 0.05)
+    errors = rng.binomial(requests, failing)
+    return {"requests": requests, "errors": errors, "hiccup": hiccup, "outage": outage}
+
+
+@exercise(_outage, objective=0.999)
+def alarm(answer: object, given: Givens) -> Verdict:
     """Check exercise 5: budget spent, burn rate of the alert, and when it goes off.
 
     The alert goes off in the first minute at the end of which the burn rate of the last hour and
     that of the last five minutes are both at least the one that spends 2% of 30 days' budget in
     an hour.
 
-    Parameters
-    ----------
-    answer : object
-        The learner's three numbers: share spent, burn rate, minute.
-    requests, errors : array (n,)
-        Requests and failed requests of each minute of a day.
-    target : float
-        The objective, the share of requests that must succeed.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range, or the alert does not go off.
-
     Examples
     --------
-    >>> alarm([0.1389, 14.4, 59], [10] * 60, [10] * 60, target=0.99)
-    PASS  0.1389, 14.4, 59
+    >>> alarm([0.1, 0.48, 800])
+    FAIL  spent: got 0.1: not right, and none of the usual slips
     """
-    requests = check.sequence("requests", requests, above=0)
-    errors = check.sequence("errors", errors, size=requests.size, least=0)
-    target = check.number("target", target, above=0, below=1)
-    if requests.size < HOUR:
-        raise check.refuse("requests", f"of length {HOUR} or more", f"length {requests.size}")
+    requests, errors = np.asarray(given.requests), np.asarray(given.errors)
+    target = given.objective
     burn = slo.alert_windows(30)[0].burn_rate
 
     def rates(width: int) -> FloatArray:
@@ -355,11 +283,9 @@ def alarm(answer: object, requests: FloatArray, errors: FloatArray, target: floa
     long, short = rates(HOUR), rates(SHORT)
 
     def first(on: BoolArray) -> float:
-        return float(np.argmax(on) + HOUR - 1) if on.any() else -1.0
+        return float(np.argmax(on) + HOUR - 1)
 
     minute = first((long >= burn) & (short >= burn))
-    if minute < 0:
-        raise check.refuse("errors", "such that the alert goes off", "too few")
     spent = float(errors.sum()) / ((1 - target) * float(requests.mean()) * MONTH)
     right = {"spent": spent, "burn": burn, "minute": minute}
     day = float(errors.sum()) / ((1 - target) * float(requests.sum()))

@@ -8,49 +8,29 @@ import numpy as np
 from scipy import special
 
 from labs import economics, hardware, quantization
-from labs import validation as check
 from labs.checks.answers import Verdict, function, number, numbers
-from labs.validation import FloatArray, IntArray
+from labs.checks.exercise import Givens, exercise
+from labs.validation import FloatArray
 
-SCHEME = ("weight_bits", "kv_bits", "product", "reached", "loss")
-POOL = ("context", "tpot", "loss")
+POOLS = {
+    "voice": {"context": 600, "tpot": 0.030, "loss": 0.02},
+    "agents": {"context": 8000, "tpot": 0.100, "loss": 0.02},
+    "nightly": {"context": 500, "tpot": 1.0, "loss": 0.01},
+}
 
 
-def grid(answer: object, x: FloatArray, bits: int, clip: float) -> Verdict:
+@exercise(activations=np.array([7.1, -40.0, 0.625, -2.2, 31.75, 12.97]), bits=8, clip=31.75)
+def grid(answer: object, given: Givens) -> Verdict:
     """Check exercise 1: the scale and the integers of a symmetric grid with a clip.
 
     ``scale = clip / (2^(bits-1) - 1)``; integers are rounded, halves to even, and saturate.
 
-    Parameters
-    ----------
-    answer : object
-        The learner's scale and integers, in one list.
-    x : array (n,)
-        Numbers to hold, at least one.
-    bits : int
-        Bits of an integer, 2 to 8.
-    clip : float
-        Largest magnitude kept.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range.
-
     Examples
     --------
-    >>> grid([0.5, 7, -8], [3.5, -9.0], bits=4, clip=3.5)
-    FAIL  integer 2: got -8, expected -7: symmetric integers end at -7, not -8
+    >>> grid([0.25, 28, -128, 2, -9, 127, 52])
+    FAIL  integer 2: got -128: symmetric integers end at -127, not -128
     """
-    values = check.sequence("x", x, least=-check.MOST, most=check.MOST)
-    if not values.size:
-        raise check.refuse("x", "of length 1 or more", "length 0")
-    bits = check.count("bits", bits, least=2, most=8)
-    clip = check.number("clip", clip, least=check.LEAST, most=check.MOST)
+    values, bits, clip = np.asarray(given.activations, dtype=float), given.bits, given.clip
     held = quantization.quantize(values, bits, clip=clip)
     end = 2 ** (bits - 1) - 1
     scale = clip / end
@@ -70,7 +50,7 @@ def grid(answer: object, x: FloatArray, bits: int, clip: float) -> Verdict:
         "halves go to the even integer, not away from zero": integers(scale, rounded=away),
         "round to the nearest integer, do not cut off": integers(scale, rounded=np.trunc),
         "the scale comes from the clip, not from the largest number": integers(
-            max(float(np.abs(values).max()), check.LEAST) / end
+            float(np.abs(values).max()) / end
         ),
         f"the clip lies at {end}, not at {end + 1}": integers(clip / (end + 1), -end - 1),
         "those are the steps of an affine grid": integers(2 * clip / (2**bits - 1)),
@@ -85,50 +65,31 @@ def grid(answer: object, x: FloatArray, bits: int, clip: float) -> Verdict:
     return numbers(answer, expected, tolerance=1e-6, mistakes=mistakes)
 
 
-def weight(
-    answer: object, packed: IntArray, scales: FloatArray, zeros: IntArray, group: int
-) -> Verdict:
+def _row() -> Mapping[str, Any]:
+    row = np.random.default_rng(7).normal(0.01, 0.02, size=128)
+    held = quantization.quantize(row, 4, group=32, symmetric=False)
+    packed = held.values[0::2] | held.values[1::2] << 4
+    zeros = np.asarray(held.zero_point).astype(np.uint8)
+    return {"packed": packed, "scales": np.asarray(held.scale), "zeros": zeros, "group": 32}
+
+
+@exercise(**_row())
+def weight(answer: object, given: Givens) -> Verdict:
     """Check exercise 2: a function that reads one weight out of a packed 4-bit row.
 
     Two weights a byte, the first in the low half; ``scale · (half byte - zero point)`` with the
     scale and zero point of the weight's group.
 
-    Parameters
-    ----------
-    answer : object
-        The learner's function of an index, ``packed``, ``scales``, ``zeros`` and ``group``.
-    packed : array (n / 2,) of int
-        Bytes, 0 to 255.
-    scales : array (k,)
-        Of the groups, above 0.
-    zeros : array (k,) of int
-        Zero points of the groups, 0 to 15.
-    group : int
-        Weights that share a scale.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range, or there are not as many groups as it takes.
-
     Examples
     --------
-    >>> weight(lambda index, packed, *rest: packed[index // 2] % 16, [0x21], [1.0], [0], 2)
-    FAIL  weight 1: got 1, expected 2: the other half of the byte: the first weight is the low one
+    >>> weight(lambda index, packed, *rest: packed[99])
+    FAIL  weight 0: your function raised IndexError: index 99 is out of bounds for axis 0 with
+    size 64
     """
-    row = check.sequence("packed", packed, least=0, most=255, whole=True).astype(np.uint8)
-    group = check.count("group", group)
-    groups = math.ceil(2 * row.size / group)
-    if not groups:
-        raise check.refuse("packed", "of length 1 or more", "length 0")
-    steps = check.sequence("scales", scales, size=groups, above=0, most=check.MOST)
-    steps = steps.astype(np.float32)
-    points = check.sequence("zeros", zeros, size=groups, least=0, most=15, whole=True)
-    points = points.astype(np.uint8)
+    row, group = np.asarray(given.packed, dtype=np.uint8), given.group
+    steps = np.asarray(given.scales, dtype=np.float32)
+    points = np.asarray(given.zeros, dtype=np.uint8)
+    groups = steps.size
     halves = np.stack([row & 15, row >> 4], axis=1).ravel()
     owner = np.arange(halves.size) // group
     held = quantization.dequantize_linear(halves, steps[owner], points[owner], axis=0)
@@ -168,41 +129,25 @@ def weight(
     return function(answer, cases, expected, tolerance=1e-5, mistakes=mistakes)
 
 
-def clip(answer: object, weights: FloatArray, bits: int) -> Verdict:
+def _layer(seed: int) -> Mapping[str, Any]:
+    return {"weights": np.random.default_rng(seed).laplace(0, 0.02, size=(200, 100))}
+
+
+@exercise(_layer, bits=4)
+def clip(answer: object, given: Givens) -> Verdict:
     """Check exercise 3: where to clip Laplace weights for the least squared error.
 
     The error ``A² / (3 N²) + 2 b² exp(-A / b)``, with ``b = mean |w|`` and ``N = 2^bits - 2``, is
     least at ``A = b W(3 N²)``, where W is Lambert's function.
 
-    Parameters
-    ----------
-    answer : object
-        The learner's clip, in the unit of the weights.
-    weights : array
-        At least one, not all 0.
-    bits : int
-        Of the symmetric grid, 2 to 8.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range.
-
     Examples
     --------
-    >>> clip(1.0, [-1.0, 1.0, 2.0], bits=2)
-    FAIL  got 1, expected 2.48376
+    >>> clip(float(np.abs(clip.given.weights).max()))
+    FAIL  got 0.173342: that is the largest weight, which clips nothing
     """
-    magnitudes = np.abs(check.numbers("weights", weights, least=-check.MOST, most=check.MOST))
-    bits = check.count("bits", bits, least=2, most=8)
-    if not magnitudes.any():
-        raise check.refuse("weights", "not all 0", magnitudes.tolist())
+    magnitudes = np.abs(given.weights)
     spread = float(magnitudes.mean())
-    steps = 2**bits - 2
+    steps = 2**given.bits - 2
 
     def least(mean: float, taken: float, tails: float = 2.0) -> float:
         return mean * float(special.lambertw(1.5 * taken**2 * tails).real)
@@ -223,43 +168,27 @@ def clip(answer: object, weights: FloatArray, bits: int) -> Verdict:
     return number(answer, least(spread, steps), mistakes=mistakes)
 
 
-def pairs(answer: object, activations: IntArray, weights: IntArray) -> Verdict:
+def _products(seed: int) -> Mapping[str, Any]:
+    rng = np.random.default_rng(seed)
+    inputs = np.abs(rng.normal(0, 100, size=(64, 256))).clip(0, 255).round().astype(np.uint8)
+    layer = rng.normal(0, 50, size=(256, 96)).clip(-127, 127).round().astype(np.int8)
+    return {"inputs": inputs, "layer": layer}
+
+
+@exercise(_products)
+def pairs(answer: object, given: Givens) -> Verdict:
     """Check exercise 4: what sums of two products in 16 bits do to a layer.
 
     Products of inputs 2j and 2j + 1 are added and held in -32768 … 32767; what is kept of the
-    pairs is added up in 32 bits.
-
-    Parameters
-    ----------
-    answer : object
-        The learner's share of outputs that are not exact, and the largest magnitude of weights
-        with which no pair can exceed 16 bits.
-    activations : array (n, k) of int
-        0 to 255; k is even.
-    weights : array (k, m) of int
-        -128 to 127.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range.
+    pairs is added up in 32 bits. Asked for are the share of outputs that are not exact, and the
+    largest magnitude of weights with which no pair can exceed 16 bits.
 
     Examples
     --------
-    >>> pairs([1.0, 64], [[255, 255]], [[127], [127]])
-    PASS  1, 64
-    >>> pairs([1.0, 128], [[255, 255]], [[127], [127]])
-    FAIL  largest weight: got 128, expected 64: two products share the 16 bits
+    >>> pairs(64)
+    FAIL  answer must be 2 numbers: share, largest weight, got 64
     """
-    left = _integers("activations", activations, 0, 255)
-    right = _integers("weights", weights, -128, 127)
-    if left.shape[1] != right.shape[0] or left.shape[1] % 2 or not left.size or not right.size:
-        shapes = f"{left.shape} and {right.shape}"
-        raise check.refuse("activations and weights", "of an even number of inputs", shapes)
+    left, right = (np.asarray(one).astype(np.int64) for one in (given.inputs, given.layer))
     exact = quantization.int_matmul(left.astype(np.uint8), right.astype(np.int8))
     limits = np.iinfo(np.int16)
     kept = np.zeros(exact.shape, np.int64)
@@ -286,60 +215,41 @@ def pairs(answer: object, activations: IntArray, weights: IntArray) -> Verdict:
     return numbers(answer, expected, tolerance=1e-3, mistakes=mistakes)
 
 
-def prices(
-    answer: object,
-    model: hardware.Model | str,
-    device: hardware.Device | str,
-    schemes: Mapping[str, Mapping[str, Any]],
-    pools: Mapping[str, Mapping[str, float]],
-) -> Verdict:
+def _scheme(
+    weight_bits: float, kv_bits: float, product: str, reached: float, loss: float
+) -> dict[str, Any]:
+    return {
+        "weight_bits": weight_bits,
+        "kv_bits": kv_bits,
+        "product": product,
+        "reached": reached,
+        "loss": loss,
+    }
+
+
+@exercise(
+    model=hardware.MODELS["Llama-3.1-8B"],
+    card=hardware.DEVICES["L4"],
+    schemes={
+        "bf16": _scheme(16, 16, "bf16", 0.85, 0.0),
+        "W4": _scheme(4.5, 16, "bf16", 0.65, 0.012),
+        "W8A8": _scheme(8, 16, "int8", 0.80, 0.006),
+        "W8A8 KV8": _scheme(8, 8, "int8", 0.75, 0.011),
+    },
+    pools=POOLS,
+)
+def prices(answer: object, given: Givens) -> Verdict:
     """Check exercise 5: what a million tokens cost each pool under its cheapest scheme.
 
     A step of B sequences takes ``(B K / β + max(W / β, 2 B P / π)) / reached``, with W bytes of
     weights and K of cache a sequence; B is the largest that fits the memory and the pool's TPOT.
 
-    Parameters
-    ----------
-    answer : object
-        The learner's US dollars per million tokens of each pool.
-    model : Model or str
-        What is served.
-    device : Device or str
-        On one of these.
-    schemes : mapping of str to mapping
-        By name: ``weight_bits``, ``kv_bits``, ``product`` (the type multiplied in), ``reached``
-        (share of the roofline's speed) and ``loss`` (of accuracy, a fraction).
-    pools : mapping of str to mapping
-        By name: ``context`` (tokens), ``tpot`` (limit, seconds) and ``loss`` (limit, a fraction).
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If anything but the answer is out of range, or no scheme can serve a pool.
-
     Examples
     --------
-    >>> int8 = dict(weight_bits=8, kv_bits=16, product="int8", reached=1.0, loss=0.0)
-    >>> pool = dict(context=1000, tpot=0.1, loss=0.0)
-    >>> prices([1.0], "Llama-3.1-8B", "L4", {"int8": int8}, {"chat": pool})
-    FAIL  chat: got 1 dollars, expected 0.147128 dollars
+    >>> prices({"voice": 5.0, "agents": 5.0, "nightly": 5.0})
+    FAIL  voice: got 5 dollars: not right, and none of the usual slips
     """
-    model, device = hardware.model_of(model), hardware.device_of(device)
-    kinds = _table("schemes", schemes, SCHEME)
-    for kind in kinds.values():
-        check.one_of("schemes' product", kind["product"], tuple(device.flops))
-        for name, most in (("weight_bits", 32), ("kv_bits", 32), ("reached", 1)):
-            check.number(f"schemes' {name}", kind[name], least=1e-3, most=most)
-        check.number("schemes' loss", kind["loss"], least=0, most=1)
-    promises = _table("pools", pools, POOL)
-    for promise in promises.values():
-        check.number("pools' context", promise["context"], least=1, most=1e9)
-        check.number("pools' tpot", promise["tpot"], least=check.LEAST, most=check.MOST)
-        check.number("pools' loss", promise["loss"], least=0, most=1)
+    model, device, kinds, promises = given.model, given.card, given.schemes, given.pools
 
     def price(
         kind: Mapping[str, Any],
@@ -379,9 +289,6 @@ def prices(
         }
 
     expected = cheapest()
-    for name, dollars in expected.items():
-        if math.isinf(dollars):
-            raise check.refuse("pools", "within reach of some scheme", name)
     wrong = {
         "a scheme must stay within the loss that the pool allows": cheapest(loss=False),
         "a step must stay within the pool's TPOT": cheapest(tpot=False),
@@ -401,19 +308,3 @@ def prices(
         3600 * dollars for dollars in expected.values()
     ]
     return numbers(answer, expected, "dollars", tolerance=5e-3, mistakes=mistakes)
-
-
-def _integers(name: str, value: object, least: int, most: int) -> IntArray:
-    array = check.numbers(name, value, least=least, most=most, whole=True)
-    if array.ndim != 2:
-        raise check.refuse(name, "two-dimensional", f"shape {array.shape}")
-    return array.astype(np.int64)
-
-
-def _table(name: str, value: object, columns: tuple[str, ...]) -> Mapping[str, Mapping[str, Any]]:
-    if not isinstance(value, Mapping) or not value:
-        raise check.refuse(name, "a mapping from names, not empty", value)
-    for row in value.values():
-        if not isinstance(row, Mapping) or set(row) != set(columns):
-            raise check.refuse(name, f"of rows of {', '.join(columns)}", row)
-    return value

@@ -60,7 +60,7 @@ class Book:
             (root / folder).mkdir(parents=True)
         unneeded = shutil.ignore_patterns("__pycache__", "accounts", "sphinx")
         shutil.copytree(ROOT / "bookkit", root / "bookkit", ignore=unneeded)
-        for name in ("pyproject.toml", "LICENSE"):
+        for name in ("pyproject.toml", "LICENSE", "labs/_version.py"):
             shutil.copy(ROOT / name, root / name)
         config = yaml.safe_load((ROOT / "_config.yml").read_text())
         settings = config["sphinx"]["config"]

@@ -23,6 +23,7 @@ from sphinx.errors import ConfigError
 
 from bookkit.commands import branch, differences, links, release
 from bookkit.editions import installation, launch, wheels
+from labs._version import content
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "_build" / "html"
@@ -213,11 +214,12 @@ class TestFirstCell:
         for name in ("labs/engine.py", "labs/checks/batching.py", "pyproject.toml"):
             with (copy / name).open("a") as file:
                 file.write("\n# another word\n")
-            wheels.version.cache_clear()
+            content.cache_clear()
             found.add(wheels.version())
-        wheels.version.cache_clear()
+        content.cache_clear()
         assert len(found) == 4
-        assert all(re.fullmatch(r"\d+\.\d+\.\d+\+[0-9a-f]{12}", one) for one in found)
+        pattern = r"\d+\.\d+\.\d+\+c[0-9a-f]{11}\.m[0-9a-f]{4}"
+        assert all(re.fullmatch(pattern, one) for one in found)
 
 
 @pytest.fixture(scope="module")

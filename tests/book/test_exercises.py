@@ -13,9 +13,11 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, MissingEntry
 
 from bookkit.editions import notebooks
+from labs.checks import grading
+from labs.checks.versions import version
 
 ROOT = Path(__file__).resolve().parents[2]
 COURSE = ROOT / "_build" / "course"
@@ -107,12 +109,9 @@ def test_no_takeaway_serves_two_exercises(sheet: str) -> None:
 def test_a_check_grades_and_is_the_sheets_own(sheet: str) -> None:
     for cell in instructors(sheet).cells:
         if cell.metadata.get("nbgrader", {}).get("grade"):
-            (statement,) = ast.parse(cell.source).body
-            assert re.match(r"check\.\w+\(", cell.source)
-            assert isinstance(statement, ast.Expr)
-            assert statement.value.func.attr == "grade"
-    _, _, imports = (cell.source for cell in instructors(sheet).cells[:3])
-    assert f"from labs.checks import {sheet} as check" in imports
+            own, statement = ast.parse(cell.source).body
+            assert ast.unparse(own) == f"from labs.checks import {sheet} as check"
+            assert re.fullmatch(r"check\.\w+\(\w+\)\.grade\(\)", ast.unparse(statement))
 
 
 # Editions
@@ -127,16 +126,27 @@ def test_the_instructors_edition_has_every_solution_and_a_point_a_star(sheet: st
         if "points" in cell.metadata.get("nbgrader", {})
     ]
     assert points == [title.count("★") for title in exercises(sheet)]
-    ids = [cell.metadata.nbgrader.grade_id for cell in cells if "nbgrader" in cell.metadata]
-    assert len(ids) == len(set(ids)) == 2 * len(points)
+    marked = [cell for cell in cells if "nbgrader" in cell.metadata]
+    ids = [cell.metadata.nbgrader.grade_id for cell in marked]
+    assert len(ids) == len(set(ids))
+    kinds = [name.rpartition("-")[2] for name in ids]
+    assert kinds.count("answer") == kinds.count("check") == kinds.count("given") == len(points)
+    assert kinds[:2] == ["labs", "start"]
     solved = [cell for cell in cells if notebooks.BEGIN in cell.source]
     assert len(solved) == len(points)
     assert all(cell.metadata.nbgrader.solution for cell in solved)
-    assert all(
-        cell.metadata.nbgrader.locked
-        for cell in cells
-        if cell.metadata.get("nbgrader", {}).get("grade")
-    )
+    assert all(cell.metadata.nbgrader.locked != cell.metadata.nbgrader.solution for cell in marked)
+
+
+@every_sheet
+def test_what_is_handed_out_names_its_labs_and_reveals_nothing(sheet: str) -> None:
+    assert instructors(sheet).metadata[grading.METADATA] == version()
+    assert "nbgrader" not in instructors(sheet).cells[0].metadata  # it installs what may be there
+    own = instructors(sheet).cells[1]
+    assert f'require("{version()}")' in own.source
+    assert own.metadata.nbgrader.locked
+    assert not [cell for cell in instructors(sheet).cells if "reveal" in cell.source]
+    assert [n for n, cell in enumerate(learners(sheet).cells) if "reveal()" in cell.source] == [1]
 
 
 @every_sheet
@@ -199,7 +209,7 @@ def errors(notebook: nbformat.NotebookNode) -> list[tuple[str, str]]:
 def test_the_instructors_edition_passes_every_check(sheet: str) -> None:
     done = run(instructors(sheet))
     said = [
-        output.data["text/plain"]
+        output.text
         for cell in done.cells
         if cell.metadata.get("nbgrader", {}).get("grade")
         for output in cell.outputs
@@ -242,15 +252,16 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def nbgrader(folder: Path, *command: str) -> None:
-    """Run one of nbgrader's commands in a course."""
+def nbgrader(folder: Path, *command: str, fails: bool = False, **variables: str) -> str:
+    """Run one of nbgrader's commands in a course; what it logs."""
     call = [sys.executable, "-m", "nbgrader", *command]
     tools = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = {**os.environ, "PATH": tools}  # it calls alembic
+    environment = {**os.environ, "PATH": tools, **variables}  # it calls alembic
     done = subprocess.run(
         call, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert bool(done.returncode) == fails, done.stderr[-3000:]
+    return done.stderr
 
 
 def submit(folder: Path, student: str, sheet: str, notebook: nbformat.NotebookNode) -> None:
@@ -273,7 +284,9 @@ def answered(sheet: str, right: set[int]) -> nbformat.NotebookNode:
 @every_sheet
 def test_what_nbgrader_hands_out_is_the_learners_edition(sheet: str, course: Path) -> None:
     released = nbformat.read(course / "release" / sheet / f"{sheet}.ipynb", 4)
-    assert [c.source for c in released.cells] == [c.source for c in learners(sheet).cells]
+    handed_out, own = ([c.source for c in n.cells] for n in (released, learners(sheet)))
+    assert handed_out[:1] + handed_out[2:] == own[:1] + own[2:]
+    assert (handed_out[1], own[1]) == (instructors(sheet).cells[1].source, notebooks.REVEAL)
 
 
 def test_nbgrader_gives_the_marks(course: Path) -> None:
@@ -292,3 +305,190 @@ def test_nbgrader_gives_the_marks(course: Path) -> None:
                 for student in ("right", "wrong", "first")
             }
             assert marks == {"right": sum(stars), "wrong": 0, "first": stars[0]}, sheet
+
+
+def test_a_pass_leaves_nothing_for_nbgrader_to_guess_at(course: Path) -> None:
+    """It reads what a cell ends in as points, and what is no number as full marks, for now."""
+    submit(course, "quiet", "batching", answered("batching", {0, 1, 2, 3}))
+    log = nbgrader(course, "autograde", "batching", "--student", "quiet")
+    assert "partial credit" not in log
+    assert "DeprecationWarning" not in log
+    assert score(course, "batching", "quiet") == 8
+
+
+def score(course: Path, assignment: str, student: str) -> float | None:
+    """What the gradebook holds for a student; None if it holds nothing."""
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
+        try:
+            return gradebook.find_submission(assignment, student).score
+        except MissingEntry:
+            return None
+
+
+# No edit of a notebook but a right answer raises a mark
+
+
+def released(course: Path) -> nbformat.NotebookNode:
+    return nbformat.read(course / "release" / "batching" / "batching.ipynb", 4)
+
+
+def cells(notebook: nbformat.NotebookNode, kind: str) -> list[nbformat.NotebookNode]:
+    marked = [c for c in notebook.cells if "nbgrader" in c.metadata]
+    return [c for c in marked if c.metadata.nbgrader.grade_id.endswith(f"-{kind}")]
+
+
+def say(notebook: nbformat.NotebookNode, answers: list[str]) -> nbformat.NotebookNode:
+    for cell, answer in zip(cells(notebook, "answer"), answers, strict=True):
+        cell.source = f"{cell.source.partition(' = ')[0]} = {answer}"
+    return notebook
+
+
+def pastes(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Answer 0, then with the last number that each FAIL prints, and so on."""
+    answers = ["0"] * 4
+    for _ in range(3):
+        done = run(say(notebook, answers), allow_errors=True)
+        assert not [text for _, text in errors(done) if "expected" in text]
+        said = [output.evalue for c in cells(done, "check") for output in c.outputs]
+        answers = [(re.findall(r"-?\d+\.?\d*", text) or ["0"])[-1] for text in said]
+    return say(notebook, answers)
+
+
+def edits_the_givens(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    for cell, source in zip(
+        cells(notebook, "given"),
+        (
+            "import numpy as np\nlengths, batch = np.ones(4), 4",
+            "sizes, seconds = [1, 2], [1.0, 1.5]",
+            "per_item, setup, limit = 0.5, 0.5, 2.0",
+            "budgets, tpot_slo = [96], 10",
+        ),
+        strict=True,
+    ):
+        cell.source = source
+    return say(notebook, ["1.0", "4", "1.0", "96"])
+
+
+def writes_to_the_givens(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    say(notebook, ["1.0", "4", "1.0", "96"])
+    cells(notebook, "answer")[0].source = (
+        "lengths = check.useful_share.given.lengths\n"
+        "lengths.flags.writeable = True\nlengths[:] = 1\nshare = 1.0"
+    )
+    return notebook
+
+
+def replaces_the_check(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    say(notebook, ["1"] * 4)
+    cells(notebook, "answer")[
+        0
+    ].source = "from unittest.mock import MagicMock\ncheck = MagicMock()\nshare = 1"
+    for cell in cells(notebook, "check"):
+        cell.source = "print('PASS  1')"
+    return notebook
+
+
+def hides_the_checks(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """A cell with this tag does not run, and no output is no error."""
+    for cell in cells(notebook, "check"):
+        cell.metadata["tags"] = ["skip-execution", "raises-exception"]
+    return say(notebook, ["1"] * 4)
+
+
+def makes_text_of_the_checks(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    for cell in cells(notebook, "check"):
+        cell.cell_type = "markdown"
+        cell.pop("outputs")
+        cell.pop("execution_count")
+    return say(notebook, ["1"] * 4)
+
+
+def deletes_the_checks(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    say(notebook, ["1"] * 4)
+    gone = cells(notebook, "check")
+    notebook.cells = [cell for cell in notebook.cells if cell not in gone]
+    return notebook
+
+
+def is_worth_more(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    for cell in cells(notebook, "check"):
+        cell.metadata.nbgrader.points = 100
+    return say(notebook, ["1"] * 4)
+
+
+def does_nothing(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    return notebook
+
+
+FORGERIES = {
+    "ada": pastes,
+    "bob": edits_the_givens,
+    "bea": writes_to_the_givens,
+    "carol": replaces_the_check,
+    "cleo": hides_the_checks,
+    "carl": makes_text_of_the_checks,
+    "cora": deletes_the_checks,
+    "dora": is_worth_more,
+    "dan": does_nothing,
+}
+
+
+def test_no_forgery_earns_a_point_and_no_slip_loses_one(course: Path) -> None:
+    for student, forge in FORGERIES.items():
+        submit(course, student, "batching", forge(released(course)))
+    # Who spoiled what is given and deleted a check by accident, and answers rightly.
+    careless = deletes_the_checks(edits_the_givens(released(course)))
+    solved = {c.id: c.source for c in instructors("batching").cells}
+    for cell in cells(careless, "answer"):
+        cell.source = "import sys\nprint('hm', file=sys.stderr)\n" + solved[cell.id]
+    submit(course, "eve", "batching", careless)
+    nbgrader(course, "autograde", "batching")
+    marks = {student: score(course, "batching", student) for student in (*FORGERIES, "eve")}
+    assert marks == {**dict.fromkeys(FORGERIES, 0), "eve": 8}
+
+
+# A grader's error is no mark
+
+
+def test_another_labs_than_the_sheets_marks_nothing(course: Path) -> None:
+    other, same = (answered("batching", {0, 1, 2, 3}) for _ in range(2))
+    for notebook, student in ((other, "olga"), (same, "sam")):
+        notebook.metadata[grading.METADATA] = {"olga": "0.0.1", "sam": version()}[student]
+        submit(course, student, "batching", notebook)
+    log = nbgrader(course, "autograde", "batching", fails=True)
+    assert f"made with labs 0.0.1, installed is {version()}" in log
+    assert score(course, "batching", "olga") is None
+    assert not (course / "autograded" / "olga" / "batching").exists()
+    assert score(course, "batching", "sam") == 8
+    shutil.rmtree(course / "submitted" / "olga")
+
+
+def test_a_check_that_labs_does_not_know_marks_nothing(course: Path) -> None:
+    source = course / "source" / "later"
+    source.mkdir()
+    text = (COURSE / "source" / "batching" / "batching.ipynb").read_text("utf-8")
+    for name, wrong in (("module", "from labs.checks import little"), ("name", "check.share")):
+        was = {"module": "from labs.checks import batching", "name": "check.useful_share"}[name]
+        assert was in text
+        (source / f"{name}.ipynb").write_text(text.replace(was, wrong), "utf-8")
+    nbgrader(course, "generate_assignment", "later")
+    for name in ("module", "name"):
+        place = course / "submitted" / name / "later"
+        place.mkdir(parents=True)
+        for file in ("module.ipynb", "name.ipynb"):
+            shutil.copy(course / "release" / "later" / file, place)
+    log = nbgrader(course, "autograde", "later", fails=True)
+    assert log.count("not marked: ") >= 2
+    assert score(course, "later", "module") is score(course, "later", "name") is None
+
+
+def test_a_labs_from_before_marks_nothing(course: Path, tmp_path: Path) -> None:
+    (tmp_path / "labs").mkdir()
+    (tmp_path / "labs" / "__init__.py").write_text('__version__ = "0.0.1"')
+    submit(course, "old", "caching", answered("caching", {0}))
+    nbgrader(
+        course, "autograde", "caching", "--student", "old", fails=True, PYTHONPATH=str(tmp_path)
+    )
+    assert not (course / "autograded" / "old" / "caching").exists()
+    nbgrader(course, "autograde", "caching", "--student", "old")
+    assert score(course, "caching", "old") == 1

@@ -40,6 +40,7 @@ from labs import (
 )
 from labs.checks import batching as batching_checks
 
+pytestmark = pytest.mark.fuzz
 CPU_SECONDS = 2.0
 
 HOSTILE: list[Any] = [
@@ -706,40 +707,21 @@ add(
 )
 add(checks.missing, answer=hostile)
 add(checks.whole, names=("exact",), signed=True, exact=number)
-add(
-    batching_checks.useful_share,
-    signed=True,
-    answer=number,
-    lengths=several(1, 9),
-    batch=small,
-)
-add(
-    batching_checks.knee,
-    signed=True,
-    names=("times",),
-    answer=number,
-    sizes=st.just([1, 2, 4]),
-    seconds=st.just([0.011, 0.012, 0.014]),
-    share=chance,
-)
-add(
-    batching_checks.highest_rate,
-    signed=True,
-    answer=number,
-    per_item=st.floats(0.01, 0.1),
-    setup=st.floats(0.01, 0.1),
-    latency=st.floats(0.3, 3),
-)
-add(
-    batching_checks.budget,
-    signed=True,
-    answer=number,
-    budgets=st.just([4, 8]),
-    tpot=st.floats(0.5, 3),
-    workload=st.just(REQUESTS),
-    step_time=st.just(STEP),
-    kv_tokens=st.just(100),
-)
+for one in (batching_checks.useful_share, batching_checks.knee, batching_checks.highest_rate):
+    add(one, label=f"checks.batching.{one.__name__}", signed=True, answer=number)
+add(checks.exercise, x=hostile)
+add(checks.revealed)
+
+
+def revealed_for_a_moment(told: Any) -> None:
+    try:
+        checks.reveal(told)
+    finally:
+        checks.reveal(False)
+
+
+add(revealed_for_a_moment, label="checks.reveal", told=st.booleans())
+add(batching_checks.knee.draw, label="a seed", names=("seed",), seed=st.integers(0, 2**53))
 add(
     functools.partial(sweep.run, jobs=1),  # test_sweep.py asks what it refuses: 300 are granted
     label="sweep.run",

@@ -197,12 +197,49 @@ def test_what_a_function_does_wrong_is_told(answer: Any, said: str) -> None:
 # Grading
 
 
-def test_a_pass_is_shown_and_a_fail_is_raised_as_one_sentence() -> None:
-    passed = checks.number(1, 1)
-    assert passed.grade() is passed
+def test_a_pass_is_printed_and_a_fail_is_raised_as_one_sentence(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert checks.number(1, 1).grade() is None  # a result would be read as points
+    assert capsys.readouterr().out == "PASS  1\n"
     with pytest.raises(checks.AnswerError, match=r"^got 2, expected 1: one too many$") as raised:
         checks.number(2, 1).grade()
     assert raised.value._render_traceback_() == ["FAIL  got 2, expected 1: one too many"]
+
+
+# What a FAIL may tell
+
+KEPT = [
+    (lambda: checks.number(2, 9, "ms"), "got 2 ms: not right, and none of the usual slips"),
+    (lambda: checks.number(2, 1), "got 2: one too many"),
+    (lambda: checks.numbers([0.5, 3, 9], PARTS), "mean number: got 3: not right, and none"),
+    (lambda: checks.choice("tiny", "small", ["small", "tiny"]), "got tiny: not right"),
+    (lambda: checks.choices(["accept"] * 3, VERDICTS, KINDS), "got accept, accept, accept: not"),
+    (lambda: checks.function(lambda x: 7, CALLS, SQUARES), "x = 2: got 7: not right"),
+]
+
+
+@pytest.mark.parametrize(("checked", "said"), KEPT)
+def test_what_was_expected_is_told_only_where_it_was_revealed(checked: Any, said: str) -> None:
+    assert "expected" in checked().message
+    checks.reveal(False)
+    assert checked().message.startswith(said)
+    assert "expected" not in checked().message
+
+
+def test_a_grader_tells_nothing_whatever_a_notebook_asks_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for stage in ("autograde", "validate"):
+        monkeypatch.setenv("NBGRADER_EXECUTION", stage)
+        checks.reveal()
+        assert "expected" not in checks.number(2, 9).message
+
+
+def test_of_two_options_the_wrong_one_is_not_pointed_at() -> None:
+    checks.reveal(False)
+    one = checks.choices(["block", "block", "accept"], VERDICTS, KINDS).message
+    assert not any(one.startswith(name) for name in VERDICTS)
 
 
 # Hostile answers
