@@ -48,7 +48,7 @@ bench: .venv/tests
 
 MODULES ?=
 mutants: .venv/tests
-	@$(COMMAND).mutants $(MODULES)
+	@$(COMMAND).mutants $(MODULES) $(OPTIONS)
 
 # Every notebook, run in JupyterLite with the kernel's public host: needs a network.
 lite: .venv/tests chromium book

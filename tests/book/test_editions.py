@@ -391,18 +391,20 @@ class TestLinks:
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 
-    def test_broken_links_are_told_from_sound_and_from_guarded_ones(self, host: str) -> None:
+    def test_broken_links_are_told_from_sound_and_from_guarded_ones(
+        self, host: str, tmp_path: Path
+    ) -> None:
         nowhere = f"http://127.0.0.1:{record_page.free_port()}/"
-        addresses = [f"{host}/200", f"{host}/404", f"{host}/403", f"{host}/500", nowhere]
-        wrong, refused = links.broken(addresses)
-        assert set(wrong) == {f"{host}/404", f"{host}/500", nowhere}
-        assert set(refused) == {f"{host}/403"}
-
-    def test_links_are_collected_with_their_pages_and_without_anchors(self, tmp_path: Path) -> None:
-        (tmp_path / "a.html").write_text('<a href="https://x.org/#p">x</a><a href="b.html">b</a>')
-        (tmp_path / "b.html").write_text('<a href="https://x.org/">x</a>')
-        assert links.linked(tmp_path) == {"https://x.org/": ["a.html", "b.html"]}
-        assert len(links.linked(SITE)) > 50
+        paths = [f"{host}/{status}" for status in (200, 404, 403, 500)]
+        (tmp_path / "conf.py").write_text('extensions = ["myst_parser"]\nroot_doc = "page"\n')
+        text = "".join(f"[x]({address})\n\n" for address in (*paths, nowhere, f"{host}/200#part"))
+        (tmp_path / "page.md").write_text(f"# Links\n\n{text}")
+        links.check(tmp_path, tmp_path, tmp_path / "out", "-D", "linkcheck_anchors=0")
+        told = list(links.judged(tmp_path / "out"))
+        assert sorted((broken, said.split(": ")[2]) for broken, said in told) == sorted(
+            [(True, paths[1]), (True, paths[3]), (True, nowhere), (False, paths[2])]
+        )
+        assert all(": page.md:" in said for _, said in told)
 
 
 class TestDifferences:
