@@ -29,14 +29,17 @@ NAME = re.compile(r"[.#](-?[A-Za-z_][\w-]*)")
 BRACKETS = re.compile(r"\([^()]*\)|\[[^\]]*\]")
 ADDRESS = re.compile(r"url\(\s*['\"]?(?!data:|#)([^'\")]+)['\"]?\s*\)")
 NESTING = {"media", "supports", "layer"}
+# Folders of scripts that pages run as part of another, and of MathJax, which styles itself.
+BUNDLED = {"record", "vendor"}
 
 ICON = re.compile("[\ue000-\uf8ff]")
 ICON_FONT = "vendor/fontawesome/webfonts/fa-solid-900.woff2"
 
 
 def vocabulary(site: Site) -> set[str]:
-    """Every word that could name a class: those of all pages and all scripts."""
-    scripts = [path for path in site.out.glob("_static/**/*.js") if "mathjax" not in path.parts]
+    """Every word that could name a class: those of all pages and all scripts that they run."""
+    every = site.out.glob("_static/**/*.js")
+    scripts = [path for path in every if not BUNDLED.intersection(path.parts)]
     words: set[str] = set()
     for text in [*site.pages.values(), *(path.read_text("utf-8") for path in scripts)]:
         words.update(WORD.findall(text))

@@ -375,7 +375,7 @@ class TestPractice:
             seen.solve(lesson.locator(".practice-stage .question"), variant=0)
             lesson.get_by_role("button", name="Next question").click()
         lesson.get_by_role("link", name="next lesson").click()
-        expect(lesson.locator("h1")).to_contain_text("Second lesson")
+        expect(lesson.locator("article h1")).to_contain_text("Second lesson")
 
     def test_a_number_that_comes_back_has_changed(self, lesson: Page) -> None:
         seen.solve(seen.question(lesson, "number"))
