@@ -38,7 +38,7 @@ def compose(path: Path) -> yaml.Node | None:
 
 def value(node: yaml.Node) -> Any:
     """Return what a node says."""
-    return yaml.safe_load(yaml.serialize(node))
+    return yaml.SafeLoader("").construct_document(node)
 
 
 def line(node: yaml.Node) -> int:

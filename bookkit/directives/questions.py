@@ -13,6 +13,7 @@ import re
 import sys
 import zlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,12 @@ def load(path: Path) -> list[Question]:
     QuestionError
         If one is malformed.
     """
+    return list(_unchanged(path, path.stat().st_mtime_ns))
+
+
+@lru_cache(maxsize=32)
+def _unchanged(path: Path, modified: int) -> tuple[Question, ...]:
+    """Read a bank once, not once for each page that counts its questions."""
     try:
         root = records.compose(path)
     except records.RecordError as error:
@@ -122,7 +129,7 @@ def load(path: Path) -> list[Question]:
         wrong += [f"{place}: {problem}" for problem in _lacks(question, questions)]
     if wrong:
         raise QuestionError("\n".join(wrong))
-    return questions
+    return tuple(questions)
 
 
 def variants(question: Question) -> list[Variant]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from docutils import nodes
+from pybtex.backends import plaintext
+from pybtex.plugin import register_plugin
 from sphinx.util.docutils import SphinxDirective
 from sphinxcontrib.bibtex.domain import BibtexDomain
 
@@ -46,5 +48,7 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 def setup(app: Sphinx) -> None:
     """Register the directive."""
+    # It is looked for among all that is installed for each citation of the book.
+    register_plugin("pybtex.backends", "plaintext", plaintext.Backend, force=True)
     app.add_directive("references", References)
     app.add_node(references)
