@@ -8,7 +8,6 @@ then does is the policy, and what it costs is `StepTime`.
 import math
 from collections import defaultdict, deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,23 +16,19 @@ from labs import validation as check
 from labs.validation import FloatArray, IntArray
 from labs.workload import Workload
 
-if TYPE_CHECKING:
-    from labs.scenarios import ChatService, serve_chat
-
 __all__ = [
     "POLICIES",
-    "ChatService",
+    "ChatService",  # noqa: F822
     "Engine",
     "StepTime",
     "Timeline",
-    "serve_chat",
+    "serve_chat",  # noqa: F822
 ]
 
 POLICIES = ("mixed", "prefill_first", "chunked")
 MOST_STEPS = 10_000_000
 
-if not TYPE_CHECKING:
-    __getattr__ = _moved.moved(__name__, ChatService="scenarios", serve_chat="scenarios")
+__getattr__ = _moved.moved(__name__, ChatService="scenarios", serve_chat="scenarios")
 
 
 def __dir__() -> list[str]:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import optimize, sparse
@@ -11,23 +10,19 @@ from labs import _moved
 from labs import validation as check
 from labs.validation import FloatArray, IntArray
 
-if TYPE_CHECKING:
-    from labs.scenarios import TenantService, serve_tenants
-
 __all__ = [
     "POLICIES",
     "Placement",
     "Schedule",
-    "TenantService",
+    "TenantService",  # noqa: F822
     "order",
     "place",
-    "serve_tenants",
+    "serve_tenants",  # noqa: F822
 ]
 
 POLICIES = ("fcfs", "sjf", "priority", "edf", "srpt")
 
-if not TYPE_CHECKING:
-    __getattr__ = _moved.moved(__name__, TenantService="scenarios", serve_tenants="scenarios")
+__getattr__ = _moved.moved(__name__, TenantService="scenarios", serve_tenants="scenarios")
 
 
 def __dir__() -> list[str]:

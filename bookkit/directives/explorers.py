@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
 
-    from bookkit.finish import Site
+    from bookkit.site import Site
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 FOLDER = "widgets"

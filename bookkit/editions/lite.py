@@ -23,7 +23,7 @@ from bookkit.editions import installation, wheels
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-    from bookkit.finish import Site
+    from bookkit.site import Site
 
 FOLDER = "lite"
 WHEELS = ROOT / ".venv" / "wheels"

@@ -21,7 +21,7 @@ from bookkit import ROOT
 from labs._version import content
 
 if TYPE_CHECKING:
-    from bookkit.finish import Site
+    from bookkit.site import Site
 
 DISTRIBUTION = "serving-labs"
 FOLDER = "wheels"

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from bookkit.editions.lite import FOLDER
 
 if TYPE_CHECKING:
-    from bookkit.finish import Site
+    from bookkit.site import Site
 
 INLINE = re.compile(
     r"<script(?P<attributes>(?![^>]*\bsrc=)[^>]*)>(?P<text>.*?)</script>", re.DOTALL

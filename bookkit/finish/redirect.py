@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bookkit.finish import Site
+    from bookkit.site import Site
 
 PAGE = """<!doctype html>
 <html lang="en">

@@ -18,7 +18,7 @@ from fontTools import subset
 from fontTools.ttLib import TTFont
 
 if TYPE_CHECKING:
-    from bookkit.finish import Site
+    from bookkit.site import Site
 
 BUNDLE = "book.css"
 LINK = re.compile(

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 import tinycss2
 
-from bookkit.finish import Site, styles
+from bookkit.finish import styles
+from bookkit.site import Site
 
 WORDS = {"card", "open", "main"}
 
