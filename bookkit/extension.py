@@ -48,7 +48,7 @@ PARTS = (
 # What happens to a page and when, from its settings to the finished site. The number is Sphinx's
 # priority: 400 is before other extensions, 500 among them, 900 after them.
 ORDER: dict[str, tuple[int, tuple[Callable[..., Any], ...]]] = {
-    "config-inited": (400, (launch.settle, record.check, theme.use_mending_loader)),
+    "config-inited": (400, (launch.settle, record.check, theme.use_templates)),
     "env-purge-doc": (500, (explorers.forget,)),
     "env-merge-info": (500, (explorers.merge,)),
     "doctree-read": (500, (exercises.fold, explorers.place_explorers)),
@@ -69,6 +69,7 @@ ORDER: dict[str, tuple[int, tuple[Callable[..., Any], ...]]] = {
             explorers.load_on_page,
             record.load,
             skillcheck.write_questions,
+            theme.drop_pagename,
             theme.defer_scripts,
             theme.describe,
         ),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from sphinx.util.docutils import SphinxDirective
 
-from bookkit.directives.progress import depart, lessons, visit
+from bookkit.directives.progress import depart, lessons_place, visit
 
 if TYPE_CHECKING:
     from docutils import nodes
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from sphinx.writers.html5 import HTML5Translator
 
 
-class practice(lessons):  # noqa: N801
+class practice(lessons_place):  # noqa: N801
     """The questions that are due, or of a lesson that the reader chooses."""
 
 
-class keeping(lessons):  # noqa: N801
+class keeping(lessons_place):  # noqa: N801
     """Export, import, erase and account."""
 
 

@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 FOLDER = "lessons/"
 
 
-class lessons(nodes.General, nodes.Element):  # noqa: N801
+class lessons_place(nodes.General, nodes.Element):  # noqa: N801
     """A place whose script needs to know the lessons; ``name`` is its class."""
 
 
-class progress(lessons):  # noqa: N801
+class progress(lessons_place):  # noqa: N801
     """A table of the lessons, or one sentence about all."""
 
 
 @dataclass(frozen=True)
-class Lesson:
+class RecordedLesson:
     """A lesson as the record knows it."""
 
     lesson: str
@@ -66,7 +66,7 @@ def in_order(env: BuildEnvironment) -> list[str]:
 
 def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Give each place the lessons, and the table its rows."""
-    places = list(doctree.findall(lessons))
+    places = list(doctree.findall(lessons_place))
     if not places:
         return
     known, banks = [], questions.banks(Path(app.env.srcdir))
@@ -74,8 +74,8 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         name = page.removeprefix(FOLDER)
         names = [question.id for question in questions.load(banks[name])]
         href = app.builder.get_relative_uri(docname, page)
-        title = app.env.titles[page].astext()
-        known.append((page, Lesson(name, title, href, len(names), needed(len(names)), names)))
+        title, total = app.env.titles[page].astext(), len(names)
+        known.append((page, RecordedLesson(name, title, href, total, needed(total), names)))
     data = json.dumps([asdict(lesson) for _, lesson in known], ensure_ascii=False)
     for place in places:
         place["data"] = data.replace("<", "\\u003c")
@@ -83,7 +83,7 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             place += table(app.env, known)
 
 
-def table(env: BuildEnvironment, known: list[tuple[str, Lesson]]) -> nodes.table:
+def table(env: BuildEnvironment, known: list[tuple[str, RecordedLesson]]) -> nodes.table:
     """Return the rows that need no record: what each lesson holds."""
     columns = ("Lesson", "Minutes", "Sections", "Questions")
     group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in columns), cols=len(columns))
@@ -114,6 +114,6 @@ def depart(self: HTML5Translator, node: nodes.Element) -> None:
 
 def setup(app: Sphinx) -> None:
     """Register the directive."""
-    app.add_node(lessons, html=(visit, depart))
+    app.add_node(lessons_place, html=(visit, depart))
     app.add_node(progress, html=(visit, depart))
     app.add_directive("progress", Progress)

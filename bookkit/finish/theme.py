@@ -1,6 +1,8 @@
 """Mend what sphinx-book-theme and pydata-sphinx-theme get wrong.
 
-Each mend is one entry below; ``tests/book/test_site.py`` looks for its effect on built pages.
+A template of ours stands for the theme's, or for a block of it, where that is all that is wrong;
+what comes out of Python, or of the midst of a large template, is mended on the page, one entry
+below for each. ``tests/book/test_site.py`` looks for the effects on built pages.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import html
 import re
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
@@ -19,15 +22,11 @@ if TYPE_CHECKING:
 MENDS = [
     # The icons are a web font already; this is the same set again as half a megabyte of script.
     (re.compile(r"<script defer src=\"[^\"]*/fontawesome\.js[^\"]*\"></script>"), ""),
-    # The theme declares the viewport that Sphinx has declared.
+    # Docutils declares the viewport that Sphinx has declared.
     (
         re.compile(r"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\" ?/>"),
         "",
     ),
-    (re.compile(r"<meta name=\"docsearch:version\" content=\"\" ?/>"), ""),
-    # A label that differs from the text on the button hides that text from voice control.
-    (re.compile(r"(<button class=\"btn search-button-field[^>]*?) aria-label=\"[^\"]*\""), r"\1"),
-    (re.compile(r"(<button class=\"btn search-button-field[^>]*?) title=\"[^\"]*\""), r"\1"),
     # Names of buttons, which the theme leaves to a script.
     (
         re.compile(r"(<button class=\"sidebar-toggle [^>]*?title=\"([^\"]*)\")"),
@@ -45,8 +44,6 @@ MENDS = [
         re.compile(r"<div id=\"pst-primary-sidebar\""),
         '<div id="pst-primary-sidebar" role="region" aria-label="Book"',
     ),
-    # A name of the page that nothing here reads, in a script that differs from page to page.
-    (re.compile(r"<script>DOCUMENTATION_OPTIONS\.pagename = '[^']*';</script>"), ""),
     # Where a browser keeps nothing, asking it to fails.
     (
         re.compile(r"localStorage\.getItem\((\"\w+\")\)"),
@@ -59,10 +56,7 @@ MENDS = [
     (re.compile(r" role=\"doc-biblioentry\""), ""),
 ]
 
-# Only the search page searches, and it too can be drawn first.
-SEARCH = re.compile(
-    r"<script (src=\"[^\"]*(?:searchtools|language_data|searchindex)\.js[^\"]*\"></script>)"
-)
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 class MendingLoader(BuiltinTemplateLoader):
@@ -72,7 +66,18 @@ class MendingLoader(BuiltinTemplateLoader):
         page = super().render(template, context)
         for pattern, replacement in MENDS:
             page = pattern.sub(replacement, page)
-        return SEARCH.sub(r"<script defer \1" if template == "search.html" else "", page)
+        return page
+
+
+def drop_pagename(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object
+) -> None:
+    """Leave out the page's name, which nothing here reads, in a script unlike any other page's."""
+    context["script_files"][:] = [
+        script
+        for script in context["script_files"]
+        if "DOCUMENTATION_OPTIONS.pagename" not in getattr(script, "attributes", {}).get("body", "")
+    ]
 
 
 def defer_scripts(
@@ -104,7 +109,9 @@ def describe(
     )
 
 
-def use_mending_loader(app: Sphinx, config: Any) -> None:
+def use_templates(app: Sphinx, config: Any) -> None:
+    """Let pages be rendered by the templates beside this module, and mended."""
+    config.templates_path = [str(TEMPLATES), *config.templates_path]
     config.template_bridge = f"{__name__}.{MendingLoader.__name__}"
 
 
