@@ -28,9 +28,9 @@ __all__ = [
 ]
 
 #: The accelerators by name, their peaks dense, from ``hardware.json``.
-DEVICES = catalogue.DEVICES
+DEVICES: dict[str, catalogue.Device] = catalogue.DEVICES
 #: The language models by name.
-MODELS = catalogue.MODELS
+MODELS: dict[str, catalogue.Model] = catalogue.MODELS
 
 
 def ridge_point(device: Device | str, dtype: str) -> float:

@@ -136,7 +136,7 @@ def test_a_malformed_file_of_claims_fails_the_build_with_its_line(pages):
     built = pages.build()
     assert built.returncode != 0
     assert re.search(
-        r"claims\.yml:8: speed: unknown key yaer \(year\?\); the keys are what, ", built.stderr
+        r"claims\.yml:7: speed: unknown key yaer \(year\?\); the keys are what, ", built.stderr
     )
 
 
