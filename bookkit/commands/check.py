@@ -43,7 +43,7 @@ CHECKS = (
     Check("notebooks", [*PYTHON, "bookkit.commands.notebooks"], (SITE, TEST), book=True),
     Check(
         "pages",
-        [*PYTEST, *TWO, "-m", "not lighthouse and not network", "tests/book"],
+        [*PYTEST, *TWO, "--durations=30", "-m", "not lighthouse and not network", "tests/book"],
         (SITE, TEST),
         book=True,
     ),
