@@ -56,7 +56,7 @@ def test_a_notebook_is_valid_has_no_outputs_and_names_its_cells(name: str) -> No
     nbformat.validate(notebook)
     names = [cell.id for cell in notebook.cells]
     assert len(set(names)) == len(names)
-    assert all(re.fullmatch(r"[a-z]+-(\d+|install)", cell) for cell in names)
+    assert all(re.fullmatch(r"[a-z]+-(\d+|install|labs)", cell) for cell in names)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             assert cell.outputs == []
@@ -200,6 +200,15 @@ class TestFirstCell:
             stated = archive.read("labs/__init__.py").decode()
         assert f'__version__ = "{wheels.version()}"' in stated
 
+    def test_an_installed_wheel_tells_of_itself_what_the_sources_do(self, tmp_path: Path) -> None:
+        """Else a sheet made from the sources would refuse the very wheel it came with."""
+        with zipfile.ZipFile(SITE / wheels.FOLDER / wheels.name()) as archive:
+            archive.extractall(tmp_path)  # noqa: S202
+        code = "import sys; sys.path.insert(0, sys.argv[1]); from labs.checks import versions as v"
+        command = [sys.executable, "-c", f"{code}; print(v.version())", str(tmp_path)]
+        said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert said.stdout.strip() == wheels.made_with()
+
     def test_two_contents_never_share_a_version(self, tmp_path: Path, monkeypatch) -> None:
         found = {wheels.version()}
         copy = tmp_path / "repository"
@@ -316,7 +325,7 @@ class TestRelease:
             for path in (ROOT / "labs").rglob("*")
             if path.is_file() and "__pycache__" not in path.parts
         }
-        assert own <= names
+        assert own == {name for name in names if name.startswith("labs/")}
         assert not any(name.endswith((".so", ".pyd")) for name in names)
 
     def test_the_sources_build_the_same_wheel(self, tmp_path: Path) -> None:
