@@ -221,7 +221,7 @@ class TestTwoDevices:
         text = seen.notes(page).input_value()
         assert "common. A wrote this." in text
         assert "common. B wrote that." in text
-        assert page.get_by_text("Two versions were written apart.").is_visible()
+        expect(page.get_by_text("Two versions were written apart.")).to_be_visible()
         seen.notes(page).fill("common. A and B.")
         seen.notes(page).blur()
         for one in (first, second):

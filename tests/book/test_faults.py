@@ -338,7 +338,7 @@ class TestTabs:
         tab.get_by_role("button", name="Erase it for good").click()
         expect(lesson.locator(".check-standing p").first).to_contain_text("Answered 0")
         assert seen.status(lesson, "several") == ""
-        assert seen.question(lesson, "several").get_by_role("button", name="Check").is_visible()
+        expect(seen.question(lesson, "several").get_by_role("button", name="Check")).to_be_visible()
 
 
 class TestText:

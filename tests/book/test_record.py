@@ -57,18 +57,18 @@ class TestSkillCheck:
 
     def test_each_option_has_its_own_feedback(self, lesson: Page) -> None:
         fold = seen.folded(lesson, "one")
-        assert not fold.is_visible()
+        expect(fold).not_to_be_visible()
         seen.choose(lesson, "one", 2)
         assert seen.status(lesson, "one") == "Not right. The reason follows."
-        assert fold.get_by_text("The third is wrong for its reason.").is_visible()
+        expect(fold.get_by_text("The third is wrong for its reason.")).to_be_visible()
         for hidden in ("The first is wrong", "The second is right", "as it was before"):
-            assert not fold.get_by_text(hidden).is_visible()
+            expect(fold.get_by_text(hidden)).not_to_be_visible()
         seen.again(seen.question(lesson, "one"))
-        assert not fold.is_visible()
+        expect(fold).not_to_be_visible()
         seen.choose(lesson, "one", 1)
         assert seen.status(lesson, "one") == "Right. The explanation follows."
-        assert fold.get_by_text("The second is right for its reason.").is_visible()
-        assert fold.get_by_text("as it was before").is_visible()
+        expect(fold.get_by_text("The second is right for its reason.")).to_be_visible()
+        expect(fold.get_by_text("as it was before")).to_be_visible()
 
     def test_the_whole_answer_can_be_unfolded_after_an_attempt(self, lesson: Page) -> None:
         seen.choose(lesson, "one", 2)
@@ -77,15 +77,15 @@ class TestSkillCheck:
         if not fold.evaluate("fold => fold.open"):
             fold.locator("summary").click()
         for text in ("The first is wrong", "Right: B.", "as it was before"):
-            assert fold.get_by_text(text).is_visible()
+            expect(fold.get_by_text(text)).to_be_visible()
 
     def test_several_says_what_was_wrong_and_what_was_missed(self, lesson: Page) -> None:
         seen.choose(lesson, "several", 0, 1)
         fold = seen.folded(lesson, "several")
         assert seen.status(lesson, "several") == "Not right. The reasons follow."
-        assert fold.get_by_text("Beta does not belong here.").is_visible()
-        assert fold.get_by_text("Gamma belongs here.").is_visible()
-        assert not fold.get_by_text("Alpha belongs here.").is_visible()
+        expect(fold.get_by_text("Beta does not belong here.")).to_be_visible()
+        expect(fold.get_by_text("Gamma belongs here.")).to_be_visible()
+        expect(fold.get_by_text("Alpha belongs here.")).not_to_be_visible()
 
     @pytest.mark.parametrize("text", ["{:.12g}", "{:.3f} ms", " {:.1f}", "{:.4e}", "+{:g}"])
     def test_a_number_is_read_as_people_write_it(self, lesson: Page, text: str) -> None:
@@ -98,7 +98,7 @@ class TestSkillCheck:
         first = seen.data(found)["variants"][0]
         seen.say(lesson, "number", f"{first['slips'][0]:.12g}")
         assert seen.status(lesson, "number") == "Not right. The reason follows."
-        assert seen.folded(lesson, "number").get_by_text("That is three times.").is_visible()
+        expect(seen.folded(lesson, "number").get_by_text("That is three times.")).to_be_visible()
         seen.again(found)
         second = seen.data(found)["variants"][1]
         seen.say(lesson, "number", f"{10 * second['answer']:.12g}")
@@ -174,10 +174,10 @@ class TestPrediction:
 
     def test_the_value_shows_only_after_a_commitment(self, lesson: Page) -> None:
         box = lesson.locator(".predict").first
-        assert not box.get_by_text("It is 40.").is_visible()
+        expect(box.get_by_text("It is 40.")).not_to_be_visible()
         box.get_by_label("So many").fill("30")
         box.get_by_role("button", name="Commit").click()
-        assert box.get_by_text("It is 40.").is_visible()
+        expect(box.get_by_text("It is 40.")).to_be_visible()
         said = box.locator(".predict-said").inner_text()
         assert said == "You said 30 ms; it is 40 ms: 25% too low."
 
@@ -200,7 +200,7 @@ class TestPrediction:
     def test_it_can_be_skipped(self, lesson: Page) -> None:
         box = lesson.locator(".predict").first
         box.get_by_role("button", name="Skip").click()
-        assert box.get_by_text("It is 40.").is_visible()
+        expect(box.get_by_text("It is 40.")).to_be_visible()
         assert box.locator(".predict-said").inner_text() == "You skipped this one."
 
     def test_nonsense_reveals_nothing(self, lesson: Page) -> None:
@@ -208,7 +208,7 @@ class TestPrediction:
         box.get_by_label("So many").fill("lots")
         box.get_by_role("button", name="Commit").click()
         assert "Type a number first" in box.locator(".predict-said").inner_text()
-        assert not box.get_by_text("It is 40.").is_visible()
+        expect(box.get_by_text("It is 40.")).not_to_be_visible()
 
     def test_the_first_commitment_is_there_after_a_reload(self, lesson: Page) -> None:
         box = lesson.locator(".predict").first
@@ -305,8 +305,8 @@ class TestPractice:
 
     def test_nothing_is_due_at_first(self, site: str, visit: Callable[..., Page]) -> None:
         page = visit(f"{site}/book/practice.html")
-        assert page.get_by_text("Nothing is due. Questions you answer").is_visible()
-        assert page.get_by_text("Nothing answered yet.").is_visible()
+        expect(page.get_by_text("Nothing is due. Questions you answer")).to_be_visible()
+        expect(page.get_by_text("Nothing answered yet.")).to_be_visible()
 
     def test_a_wrong_answer_is_due_before_a_right_one(self, lesson: Page) -> None:
         seen.choose(lesson, "one", 0)
@@ -407,7 +407,7 @@ class TestPractice:
         lesson.evaluate("bookRecord.addAnswer('first/gone', '[0]', true, 0)")
         later(lesson, 5)
         visited(lesson, "book/practice.html")
-        assert lesson.get_by_text("Nothing is due.").is_visible()
+        expect(lesson.get_by_text("Nothing is due.")).to_be_visible()
         visited(lesson, "book/index.html")
         row = lesson.locator(".lessons-table tbody tr").first
         assert row.locator(".mine").all_inner_texts()[1:] == ["0/4", "not attempted", "0"]
@@ -437,7 +437,7 @@ class TestPractice:
         with page.expect_response("**/questions/first.js"):
             held[0].continue_()
         page.wait_for_function("window.bookQuestions.first")
-        assert page.get_by_role("heading", name="Second lesson, 1 of 4").is_visible()
+        expect(page.get_by_role("heading", name="Second lesson, 1 of 4")).to_be_visible()
 
 
 class TestNumbers:
@@ -471,9 +471,9 @@ class TestWhole:
         other = visit(f"{site}/book/practice.html")
         assert other.get_by_role("button", name="Export everything").is_disabled()
         other.get_by_label("Import an export").set_input_files(tmp_path / "export.json")
-        assert other.get_by_text("Imported: 4 new or changed entries.").is_visible()
+        expect(other.get_by_text("Imported: 4 new or changed entries.")).to_be_visible()
         other.get_by_label("Import an export").set_input_files(tmp_path / "export.json")
-        assert other.get_by_text("Imported: all of it was here already.").is_visible()
+        expect(other.get_by_text("Imported: all of it was here already.")).to_be_visible()
         visited(other, "lessons/first.html")
         assert seen.standing(other) == "Score 1/4 Answered 1 Status in progress"
         assert seen.notes(other).input_value() == "mine"
@@ -494,7 +494,7 @@ class TestWhole:
         visited(other, "lessons/first.html")
         assert "mine" in seen.notes(other).input_value()
         assert "theirs" in seen.notes(other).input_value()
-        assert other.get_by_text("Two versions were written apart.").is_visible()
+        expect(other.get_by_text("Two versions were written apart.")).to_be_visible()
         assert seen.standing(other) == "Score 1/4 Answered 2 Status in progress"
 
     def test_erasing_asks_first_and_leaves_nothing(self, lesson: Page) -> None:
@@ -534,13 +534,13 @@ class TestWithoutJavaScript:
 
     def test_questions_and_folded_answers_are_there(self, plain: Page) -> None:
         for text in ("The second one", "Beta", "Twice", "middle"):
-            assert plain.locator(".question").get_by_text(text).first.is_visible()
+            expect(plain.locator(".question").get_by_text(text).first).to_be_visible()
         for name in ("one", "several", "number", "order"):
             fold = seen.folded(plain, name)
-            assert fold.locator("summary").is_visible()
-            assert not fold.locator(".answer-why").is_visible()
+            expect(fold.locator("summary")).to_be_visible()
+            expect(fold.locator(".answer-why")).not_to_be_visible()
             fold.locator("summary").click()
-            assert fold.locator(".answer-why").is_visible()
+            expect(fold.locator(".answer-why")).to_be_visible()
 
     def test_nothing_stands_there_that_does_nothing(self, plain: Page) -> None:
         assert plain.locator("article :is(input, textarea, button, select)").count() == 0
@@ -548,10 +548,10 @@ class TestWithoutJavaScript:
 
     def test_predictions_fold(self, plain: Page) -> None:
         box = plain.locator(".predict").first
-        assert not box.get_by_text("It is 40.").is_visible()
+        expect(box.get_by_text("It is 40.")).not_to_be_visible()
         box.locator("summary").click()
-        assert box.get_by_text("It is 40.").is_visible()
-        assert not box.locator(".predict-truth").is_visible()
+        expect(box.get_by_text("It is 40.")).to_be_visible()
+        expect(box.locator(".predict-truth")).not_to_be_visible()
 
 
 @pytest.mark.parametrize("script", [True, False])
@@ -569,10 +569,10 @@ def test_print_has_the_questions_first_and_all_answers_at_the_back(
     title = page.locator(".answers-title").bounding_box()["y"]
     assert max(tops["asked"]) < title < min(tops["told"])
     for fold in page.locator("details.answer").all():
-        assert fold.locator(".answer-why").is_visible()
-    assert page.get_by_text("The first is wrong for its reason.").is_visible()
-    assert page.get_by_text("The third is wrong for its reason.").is_visible()
-    assert not page.get_by_role("button", name="Check").first.is_visible()
+        expect(fold.locator(".answer-why")).to_be_visible()
+    expect(page.get_by_text("The first is wrong for its reason.")).to_be_visible()
+    expect(page.get_by_text("The third is wrong for its reason.")).to_be_visible()
+    expect(page.get_by_role("button", name="Check").first).not_to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
