@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -295,13 +296,14 @@ def test_play_walks_on_and_is_not_offered_where_motion_is_unwelcome(page, visit,
     found = seen.explorer(page, BATCHES)
     seen.press(found, "step", "Home")
     found.get_by_role("button", name="Play").click()
-    expect(seen.slider(found, "step")).to_have_attribute("data-value", "4")
+    # It may have walked further before it is looked at.
+    expect(seen.slider(found, "step")).to_have_attribute("data-value", re.compile(r"[4-9]|\d\d"))
     found.get_by_role("button", name="Pause").click()
     assert seen.sliders(found)["step"] >= 4
     agree_timeline(found)
     still = seen.explorer(visit(home, reduced_motion="reduce"), BATCHES)
-    assert not still.locator(".xp-play").is_visible()
-    assert still.get_by_role("button", name="Next step").is_visible()
+    expect(still.get_by_role("button", name="Next step")).to_be_visible()
+    expect(still.locator(".xp-play")).not_to_be_visible()
 
 
 def test_assistive_technology_hears_the_sentence_and_the_value_with_its_unit(page):
