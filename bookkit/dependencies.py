@@ -32,7 +32,8 @@ class Package:
         found = files(folder)
         self.modules = {self._name(path): path for path in found if path.suffix == ".py"}
         texts = {name: path.read_text("utf-8") for name, path in self.modules.items()}
-        data = {path for path in found if path.suffix != ".py" and LOOKS not in path.parent.parts}
+        looks = folder / LOOKS
+        data = {path for path in found if path.suffix != ".py" and not path.is_relative_to(looks)}
         self._imports = {name: self.named(text) for name, text in texts.items()}
         self._reads = {
             name: {path for path in data if path.name in text} for name, text in texts.items()

@@ -38,10 +38,12 @@ PAGES = {
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
+    """A repository, in a folder whose own name must not count."""
+    place = tmp_path / dependencies.LOOKS
     for name, text in FILES.items():
-        (tmp_path / "labs" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "labs" / name).write_text(text)
-    return tmp_path
+        (place / "labs" / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / "labs" / name).write_text(text)
+    return place
 
 
 @pytest.mark.parametrize("page", PAGES)
