@@ -3,6 +3,7 @@
 Ends nonzero if any failed. The closing lines also say what this machine did not allow to be tested.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -19,6 +20,10 @@ NPM = ["npm", "run", "--silent"]
 CHECK, SITE, TEST = "check", "site", "test"
 SKIPPED = re.compile(r"^SKIPPED \[(\d+)\] \S+: (.*)$")
 ABSENT = re.compile(r"^not tested: (.*)$")
+# Hundreds of processes start, each of which would compile labs again.
+ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+}
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,12 @@ def run(check: Check, untested: Counter[str]) -> tuple[bool, str]:
     print(f"\n── {check.name}: {' '.join(check.command[1:])}", flush=True)
     began, closing = time.monotonic(), ""
     with subprocess.Popen(
-        check.command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        check.command,
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
         for line in process.stdout or ():
             print(line, end="", flush=True)

@@ -112,7 +112,9 @@ def main() -> None:
             UV,
         ]
         subprocess.run(pip, check=True)
-    install: list[str | Path] = [uv, "pip", "install", "--quiet", "--python", python]
+    # Compiled once, as pip does: where Python may not write, every process would do it again.
+    compiled = ["--quiet", "--compile-bytecode"]
+    install: list[str | Path] = [uv, "pip", "install", *compiled, "--python", python]
     locked: list[str | Path] = [part for lock in locks for part in ("-r", lock)]
     own: list[str | Path] = ["--no-deps", "--no-build-isolation", "--editable", ROOT]
     for what in (["--require-hashes", *locked], own):

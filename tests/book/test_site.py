@@ -5,7 +5,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -14,8 +14,9 @@ from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
 import theme_page
+from conftest import Visit
 from fontTools.ttLib import TTFont
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page, Response
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "_build" / "html"
@@ -35,7 +36,8 @@ PAGES = sorted(
 READ = [page for page in PAGES if page != "index.html"]
 WEIGHT = 500_000
 
-every_page = pytest.mark.parametrize("name", READ)
+# What is tested of one page is tested together: most of it looks at one visit.
+every_page = pytest.mark.parametrize("name", READ, scope="module")
 
 
 class Document(HTMLParser):
@@ -83,6 +85,41 @@ def opened(site: str, visit: Callable[..., Page]) -> Callable[..., Page]:
     return at
 
 
+@pytest.fixture(scope="module")
+def seen(browser: Browser, site: str) -> Iterator[Callable[..., Page]]:
+    """Open a page once for all tests that only look at it, whole: all loaded, every fold open.
+
+    ``page.sizes`` has the gzipped weight of each file it asked for.
+    """
+    pages: dict[tuple[int, str], tuple[str, Page]] = {}
+
+    def at(name: str, width: int = 1280, scheme: str = "light") -> Page:
+        key = width, scheme
+        if key in pages and pages[key][0] != name:
+            pages.pop(key)[1].context.close()
+        if key not in pages:
+            viewport = {"width": width, "height": 900}
+            context = browser.new_context(
+                viewport=viewport, color_scheme=scheme, reduced_motion="reduce"
+            )
+            page = context.new_page()
+            pages[key] = name, page
+            page.visit, page.sizes = Visit(page, site), {}
+            page.on("response", lambda reply: weigh(reply, page.sizes))
+            page.goto(f"{site}/{name}")
+            typeset(page)
+            show_everything(page)
+        return pages[key][1]
+
+    yield at
+    for _, page in pages.values():
+        page.context.close()
+
+
+def weigh(reply: Response, sizes: dict[str, int]) -> None:
+    sizes[reply.url] = len(gzip.compress(reply.body(), 9, mtime=0))
+
+
 def typeset(page: Page) -> None:
     """Wait until every formula is typeset."""
     page.wait_for_load_state("networkidle")
@@ -107,41 +144,49 @@ def test_the_site_has_the_pages_of_the_table_of_contents() -> None:
     assert [name for name in CONTENTS if not (SITE / name).is_file()] == []
 
 
-@every_page
-@pytest.mark.parametrize("lane", ["server", "disk"])
-def test_a_page_asks_no_other_host_and_reports_no_error(
-    name: str, lane: str, site: str, visit: Callable[..., Page]
-) -> None:
-    page = visit(f"{site if lane == 'server' else SITE.as_uri()}/{name}")
-    typeset(page)
-    show_everything(page)
+def visible(page: Page, selector: str) -> list[str]:
+    """The names of the elements that can be seen, in the page's order."""
+    return page.evaluate(
+        """selector => [...document.querySelectorAll(selector)]
+          .filter((part) => part.checkVisibility({visibilityProperty: true}))
+          .map((part) => part.tagName)""",
+        selector,
+    )
+
+
+def quiet(page: Page) -> None:
     assert page.visit.elsewhere == []
     assert page.visit.missing == []
     assert page.visit.errors == []
 
 
 @every_page
-def test_a_page_weighs_at_most_500_kilobytes_gzipped(
-    name: str, site: str, visit: Callable[..., Page]
+def test_a_page_asks_no_other_host_and_reports_no_error(
+    name: str, seen: Callable[..., Page]
 ) -> None:
-    page = visit(f"{site}/book/index.html")
-    page.goto("about:blank")
-    sizes: dict[str, int] = {}
-    page.on(
-        "response",
-        lambda reply: sizes.update({reply.url: len(gzip.compress(reply.body(), 9, mtime=0))}),
-    )
-    page.context.clear_cookies()
-    page.goto(f"{site}/{name}")
-    typeset(page)
-    show_everything(page)
-    heaviest = sorted(sizes.items(), key=lambda item: -item[1])
-    assert sum(sizes.values()) <= WEIGHT, heaviest[:12]
+    quiet(seen(name))
 
 
 @every_page
-def test_mathematics_is_typeset(name: str, opened: Callable[..., Page]) -> None:
-    page = opened(name)
+def test_from_disk_it_asks_nobody_and_reports_no_error(
+    name: str, visit: Callable[..., Page]
+) -> None:
+    page = visit(f"{SITE.as_uri()}/{name}")
+    typeset(page)
+    show_everything(page)
+    quiet(page)
+
+
+@every_page
+def test_a_page_weighs_at_most_500_kilobytes_gzipped(name: str, seen: Callable[..., Page]) -> None:
+    heaviest = sorted(seen(name).sizes.items(), key=lambda item: -item[1])
+    assert any(address.endswith(name) for address, _ in heaviest)
+    assert sum(size for _, size in heaviest) <= WEIGHT, heaviest[:12]
+
+
+@every_page
+def test_mathematics_is_typeset(name: str, seen: Callable[..., Page]) -> None:
+    page = seen(name)
     formulas = page.locator(".math").count()
     assert page.locator("mjx-container").count() >= formulas
     assert page.locator("mjx-merror, [data-mjx-error]").count() == 0
@@ -152,10 +197,9 @@ def test_mathematics_is_typeset(name: str, opened: Callable[..., Page]) -> None:
 
 @every_page
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 375)])
-def test_axe_finds_nothing(name: str, scheme: str, width: int, opened: Callable[..., Page]) -> None:
-    page = opened(name, width=width, color_scheme=scheme, reduced_motion="reduce")
+def test_axe_finds_nothing(name: str, scheme: str, width: int, seen: Callable[..., Page]) -> None:
+    page = seen(name, width, scheme)
     assert page.evaluate("document.documentElement.dataset.theme") == scheme
-    show_everything(page)
     theme_page.reachable(page)
     page.evaluate((TOOLS / "axe-core" / "axe.min.js").read_text("utf-8"))
     found = page.evaluate("async () => (await axe.run()).violations")
@@ -167,10 +211,8 @@ def test_axe_finds_nothing(name: str, scheme: str, width: int, opened: Callable[
 
 
 @every_page
-def test_a_phone_scrolls_down_only(name: str, opened: Callable[..., Page]) -> None:
-    page = opened(name, width=375)
-    show_everything(page)
-    wide = page.evaluate(
+def test_a_phone_scrolls_down_only(name: str, seen: Callable[..., Page]) -> None:
+    wide = seen(name, 375).evaluate(
         """() => document.documentElement.scrollWidth <= 375 ? [] :
           [...document.querySelectorAll("main *")]
             .filter((part) => part.getBoundingClientRect().right > 375)
@@ -181,24 +223,19 @@ def test_a_phone_scrolls_down_only(name: str, opened: Callable[..., Page]) -> No
 
 
 @every_page
-def test_print_leaves_the_article_alone_on_the_page(name: str, opened: Callable[..., Page]) -> None:
-    page = opened(name)
+def test_print_leaves_the_article_alone_on_the_page(name: str, seen: Callable[..., Page]) -> None:
+    page = seen(name)
     page.emulate_media(media="print")
-    for part in ("#pst-primary-sidebar", "#pst-secondary-sidebar", ".bd-header-article"):
-        if page.locator(part).count():
-            assert not page.locator(part).is_visible(), part
-    assert page.locator("main h1").filter(visible=True).count() == 1
+    parts = ("#pst-primary-sidebar", "#pst-secondary-sidebar", ".bd-header-article")
+    shown = visible(page, ", ".join(parts))
+    titles = len(visible(page, "main h1"))
+    page.emulate_media(media="screen")
+    assert (shown, titles) == ([], 1)
 
 
 @every_page
-def test_headings_descend_one_level_at_a_time(name: str, opened: Callable[..., Page]) -> None:
-    levels = [
-        int(tag[1])
-        for tag in opened(name)
-        .locator("main :is(h1,h2,h3,h4,h5,h6)")
-        .filter(visible=True)
-        .evaluate_all("found => found.map((heading) => heading.tagName)")
-    ]
+def test_headings_descend_one_level_at_a_time(name: str, seen: Callable[..., Page]) -> None:
+    levels = [int(tag[1]) for tag in visible(seen(name), "main :is(h1,h2,h3,h4,h5,h6)")]
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))
@@ -224,8 +261,8 @@ def test_images_have_alternative_text(name: str) -> None:
 
 
 @every_page
-def test_drawings_have_a_name(name: str, opened: Callable[..., Page]) -> None:
-    nameless = opened(name).evaluate(
+def test_drawings_have_a_name(name: str, seen: Callable[..., Page]) -> None:
+    nameless = seen(name).evaluate(
         """() => [...document.querySelectorAll("main .cell_output svg")]
           .filter((drawing) => !drawing.closest("button, [aria-hidden=true]"))
           .filter((drawing) => !drawing.closest("[role=img][aria-label], [role=img]:has(> title)"))

@@ -15,13 +15,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shared_files import REPOSITORY
 
 import labs
 from labs import engine, evidence, queueing, simulation, workload
 from labs.engine import StepTime
 from labs.evidence import Rule, code_version, decide, replay
 
+# Where the labs under test lie: the sources, or a wheel.
+INSTALLED = Path(labs.__file__).parents[1]
 RULE = Rule("p99_ttft", "<=", 2.0, "s", "block", warn=1.5)
 STEP = StepTime(base=7e-3, prefill_token=90e-6, sequence=30e-6, kv_token=0.25e-6)
 OPS = ("<", "<=", ">", ">=", "==")
@@ -55,7 +56,7 @@ def averaged() -> dict[str, Any]:
 
 
 def replay_elsewhere(
-    record: dict[str, Any], tmp_path: Path, code: Path = REPOSITORY
+    record: dict[str, Any], tmp_path: Path, code: Path = INSTALLED
 ) -> dict[str, Any]:
     path = tmp_path / "record.json"
     path.write_text(json.dumps(record, allow_nan=False))
