@@ -31,11 +31,11 @@ def environment(python: Path, name: str, locks: tuple[str, ...], wheel: Path) ->
     """Make an environment of a Python and locked packages; its Python."""
     place = FOLDER / name
     made = place / "bin" / "python"
-    install: list[str | Path] = [*UV, "pip", "install", "--compile-bytecode", "--python", made]
+    install: list[str | Path] = [*UV, "pip", "install", "--python", made]
     needed: list[str | Path] = [part for lock in locks for part in ("-r", lock)]
     commands: tuple[list[str | Path], ...] = (
         [*UV, "venv", "--clear", "--python", python, place],
-        [*install, "--require-hashes", *needed],
+        [*install, "--compile-bytecode", "--require-hashes", *needed],
         [*install, "--no-deps", wheel],
     )
     for command in commands:

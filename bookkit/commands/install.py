@@ -112,12 +112,12 @@ def main() -> None:
             UV,
         ]
         subprocess.run(pip, check=True)
-    # Compiled once, as pip does: where Python may not write, every process would do it again.
-    compiled = ["--quiet", "--compile-bytecode"]
-    install: list[str | Path] = [uv, "pip", "install", *compiled, "--python", python]
+    install: list[str | Path] = [uv, "pip", "install", "--quiet", "--python", python]
     locked: list[str | Path] = [part for lock in locks for part in ("-r", lock)]
+    # Compiled once, as pip does: where Python may not write, every process would do it again.
+    packages: list[str | Path] = ["--compile-bytecode", "--require-hashes", *locked]
     own: list[str | Path] = ["--no-deps", "--no-build-isolation", "--editable", ROOT]
-    for what in (["--require-hashes", *locked], own):
+    for what in (packages, own):
         subprocess.run([*install, *what], env=handed(python), check=True)
 
 
