@@ -7,8 +7,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, sparse, special
-from scipy.sparse import linalg as sparse_linalg
+from scipy import special
 
 from labs import validation as check
 from labs.batch_times import RESNET50, BatchCurve, BatchTime, fit_batch_time
@@ -193,6 +192,8 @@ def _states_needed(full: float, most: int) -> int:
     full = max(full, 1e-100)
     peak = math.log(most / full)
     # The root lies between the peak and twice that; rounding hides it where the peak is tiny.
+    from scipy import optimize
+
     decay = optimize.brentq(excess, peak, 2 * peak) if peak > 1e-5 else peak
     states = math.ceil(most + full + 12 * math.sqrt(full) + 40 + 40 / decay)
     if states > 400_000:
@@ -210,6 +211,9 @@ def _stationary(
     chance = np.exp(special.xlogy(count, arrivals) - arrivals - special.gammaln(count + 1))
     target = np.clip(present - taken + count, 1, states).astype(int) - 1
     source = np.broadcast_to(np.arange(states), target.shape)
+    from scipy import sparse
+    from scipy.sparse import linalg as sparse_linalg
+
     moves = sparse.coo_array(
         (chance.ravel(), (target.ravel(), source.ravel())), shape=(states, states)
     )

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from labs import validation as check
 from labs.validation import FloatArray
@@ -113,14 +112,16 @@ def fit_batch_time(sizes: FloatArray, times: FloatArray) -> BatchTime:
     times = check.sequence("times", times, size=sizes.size, above=0)
     if np.unique(sizes).size < 2:
         raise check.refuse("sizes", "of two different values or more", sizes.tolist())
-    line = stats.linregress(sizes, times)
-    slope = float(line.slope)
+    (size_variance, covariance), (_, time_variance) = np.cov(sizes, times, bias=True)
+    slope = float(covariance / size_variance)
     # Equal times leave a slope of nothing but rounding, of either sign.
     if -slope * np.ptp(sizes) > 1e-12 * times.max():
         wanted = "on a line that does not fall (a request more saves no seconds)"
         raise check.refuse("times", wanted, times.tolist())
     return BatchTime(
         per_item=max(slope, 0.0),
-        setup=float(line.intercept),
-        r_squared=float(line.rvalue**2) if np.ptp(times) else 1.0,
+        setup=float(times.mean() - slope * sizes.mean()),
+        r_squared=min(1.0, float(covariance**2 / (size_variance * time_variance)))
+        if np.ptp(times)
+        else 1.0,
     )

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 
 import numpy as np
-from scipy import optimize
 
 from labs import validation as check
-from labs.catalogue import kv_bytes_per_token
+from labs.models import kv_bytes_per_token
 from labs.validation import BoolArray, FloatArray, IntArray, Real
 
 __all__ = [
@@ -190,6 +189,8 @@ def che(popularity: FloatArray, capacity: Real) -> CheEstimate:
 
     least = np.log(capacity) - 1
     most = np.log(800 / share[share > 0].min())
+    from scipy import optimize
+
     time = float(np.exp(optimize.brentq(spare, least, most, xtol=1e-14, rtol=1e-14)))
     per_object = -np.expm1(-share * time)
     return CheEstimate(float(share @ per_object), time, per_object)

@@ -5,10 +5,29 @@ from heapq import heapreplace
 
 import numpy as np
 
+from labs import _moved
 from labs import validation as check
 from labs.engine import Engine
-from labs.validation import FloatArray, IntArray, Real
+from labs.intervals import percentile
+from labs.validation import IntArray, Real
 from labs.workload import Workload
+
+__all__ = [
+    "Plan",  # noqa: F822
+    "Prices",
+    "ReplicaPlan",
+    "answer_cost",
+    "dollars_per_million",
+    "plan",  # noqa: F822
+    "replicas_for",
+]
+
+__getattr__ = _moved.moved(__name__, Plan="planning", plan="planning")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
 
 ROUTINGS = ("round_robin", "least_tokens")
 
@@ -242,8 +261,8 @@ def _hopeless(
     # A simulated time is a difference of moments, and rounding may leave it a little shorter.
     work = ttft[np.isfinite(ttft)].sum() + several @ (workload.output[np.isfinite(tpot)] - 1.0)
     slack = 1e-12 * float(np.abs(workload.arrival).max() + work)
-    return _quantile(ttft, quantile) > limits["ttft"] * (1 + 1e-9) + slack or bool(
-        several.size and _quantile(several, quantile) > limits["tpot"] * (1 + 1e-9) + slack
+    return percentile(ttft, quantile) > limits["ttft"] * (1 + 1e-9) + slack or bool(
+        several.size and percentile(several, quantile) > limits["tpot"] * (1 + 1e-9) + slack
     )
 
 
@@ -283,14 +302,6 @@ def _tails(
         tpot[mine] = timeline.tpot
     several = tpot[np.isfinite(tpot)]
     return {
-        "ttft": _quantile(ttft, quantile),
-        "tpot": _quantile(several, quantile) if several.size else 0.0,
+        "ttft": percentile(ttft, quantile),
+        "tpot": percentile(several, quantile) if several.size else 0.0,
     }
-
-
-def _quantile(values: FloatArray, p: float) -> float:
-    """Return the linear quantile, infinite where it leans on an infinite value."""
-    ordered = np.sort(values)
-    place = p * (ordered.size - 1)
-    low, high = ordered[int(np.floor(place))], ordered[int(np.ceil(place))]
-    return float(low + (place % 1) * (high - low)) if np.isfinite(high) else np.inf

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from labs import _moved
+from labs import step as step_law
 from labs import validation as check
+from labs.step import StepTime
 from labs.validation import FloatArray, IntArray
 from labs.workload import Workload
 
@@ -33,46 +35,6 @@ __getattr__ = _moved.moved(__name__, ChatService="scenarios", serve_chat="scenar
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-@dataclass(frozen=True)
-class StepTime:
-    """What one step costs: ``base + prefill_token·p + sequence·d + kv_token·kv`` seconds.
-
-    p counts the prompt tokens prefilled in the step, d the sequences that decode, and kv sums
-    their contexts (prompt and tokens emitted so far) before the step.
-
-    Attributes
-    ----------
-    base : float
-        Seconds of any step: reading the weights, launching kernels.
-    prefill_token : float
-        Seconds for each prompt token.
-    sequence : float
-        Seconds for each decoding sequence.
-    kv_token : float
-        Seconds for each token of its context.
-
-    Raises
-    ------
-    ValueError
-        If a cost is negative or not finite.
-
-    Examples
-    --------
-    >>> StepTime(base=7e-3, prefill_token=90e-6, sequence=30e-6, kv_token=0.25e-6).base
-    0.007
-    """
-
-    base: float
-    prefill_token: float
-    sequence: float
-    kv_token: float
-
-    def __post_init__(self) -> None:
-        for name in ("base", "prefill_token", "sequence", "kv_token"):
-            cost = check.number(name, getattr(self, name), least=0, most=check.MOST)
-            object.__setattr__(self, name, cost)
 
 
 @dataclass(frozen=True)
@@ -282,11 +244,19 @@ class Engine:
         """
         check.instance("workload", workload, Workload)
         step, prompt, output = self.step_time, workload.prompt, workload.output
-        parts = -(-prompt // self.token_budget) if self.policy == "chunked" else 1
         fits = prompt + output <= (math.inf if self.kv_tokens is None else self.kv_tokens)
-        ttft = np.where(fits, step.base * parts + step.prefill_token * prompt, math.inf)
+        whole = np.zeros_like(prompt)
+        if self.policy == "chunked":
+            whole = (prompt - 1) // self.token_budget
+        last = np.asarray(prompt - whole * self.token_budget, dtype=np.float64)
+        read = np.where(whole, whole * np.asarray(step.seconds(self.token_budget)), 0.0)
+        earlier = step_law.pairs_before(prompt) - step_law.pairs_before(last)
+        read = (
+            read + step.seconds(last, pairs=step_law.pairs_before(last)) + step.prefill_kv * earlier
+        )
+        ttft = np.where(fits, read, math.inf)
         # The contexts before the decodes run from prompt + 1 to prompt + output - 1.
-        decode = step.base + step.sequence + step.kv_token * (prompt + output / 2)
+        decode = step.seconds(decoding=1.0, kv=prompt + output / 2)
         return ttft, np.where(fits & (output > 1), decode, math.nan)
 
 
@@ -317,8 +287,7 @@ class _Replica:
         its last token is known when its prompt completes: a step costs the same however many
         sequences are in it.
         """
-        step, policy = self.engine.step_time, self.engine.policy
-        base, per_sequence, per_kv = step.base, step.sequence, step.kv_token
+        step_seconds, policy = step_law.law(self.engine.step_time), self.engine.policy
         prompt, output = self.prompt, self.output
         arrival, requests = self.arrival, len(self.arrival)
         last_decode: defaultdict[int, list[int]] = defaultdict(list)
@@ -336,13 +305,16 @@ class _Replica:
                 continue
             if policy == "chunked":
                 self.unfinished.extend([index, prompt[index]] for index in admitted)
-                prefilled, tokens, completed = self._chunks(self.engine.token_budget - active)
+                prefilled, tokens, pairs, completed = self._chunks(
+                    self.engine.token_budget - active
+                )
             else:
                 prefilled, completed = len(admitted), admitted
                 tokens = sum([prompt[index] for index in admitted]) if admitted else 0
+                pairs = sum([step_law.pairs_before(prompt[index]) for index in admitted])
             decodes = active and not (policy == "prefill_first" and admitted)
             decoding, kv = (active, context) if decodes else (0, 0)
-            lasts = base + step.prefill_token * tokens + per_sequence * decoding + per_kv * kv
+            lasts = step_seconds(tokens, decoding, kv, pairs)
             now += lasts
             busy += lasts
             steps += 1
@@ -392,19 +364,21 @@ class _Replica:
         self.peak_kv = max(self.peak_kv, self.reserved)
         return admitted
 
-    def _chunks(self, budget: int) -> tuple[int, int, list[int]]:
-        """Spend a budget on unfinished prompts: prompts touched, tokens, prompts completed."""
+    def _chunks(self, budget: int) -> tuple[int, int, float, list[int]]:
+        """Spend a budget on unfinished prompts: touched, tokens, pairs, prompts completed."""
         touched = tokens = 0
+        pairs = 0.0
         completed = []
         while self.unfinished and tokens < budget:
             left = self.unfinished[0]
             part = min(left[1], budget - tokens)
+            pairs += step_law.pairs_before(part, self.prompt[left[0]] - left[1])
             left[1] -= part
             tokens += part
             touched += 1
             if not left[1]:
                 completed.append(self.unfinished.popleft()[0])
-        return touched, tokens, completed
+        return touched, tokens, pairs, completed
 
     def _note_gaps(self, now: float, decoded: float, decoding: int, fresh: list[float]) -> None:
         """Note how long each token of a decode step came after the one before it."""

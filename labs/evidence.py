@@ -41,12 +41,19 @@ LOOKS = ("explore", "prose", "style")
 # Functions that have moved since records named them.
 MOVED = {
     "labs.batch_queue.fit_batch_time": "labs.batch_times.fit_batch_time",
-    "labs.caching.kv_bytes_per_token": "labs.catalogue.kv_bytes_per_token",
+    "labs.caching.kv_bytes_per_token": "labs.models.kv_bytes_per_token",
+    "labs.catalogue.device_of": "labs.devices.device_of",
+    "labs.catalogue.kv_bytes_per_token": "labs.models.kv_bytes_per_token",
+    "labs.catalogue.model_of": "labs.models.model_of",
     "labs.digits.paired_loss": "labs.intervals.paired_loss",
     "labs.engine.serve_chat": "labs.scenarios.serve_chat",
-    "labs.hardware.device_of": "labs.catalogue.device_of",
+    **{
+        f"labs.hardware.{name}": f"labs.bounds.{name}"
+        for name in ("attainable", "decode_step", "largest_batch", "prefill_time", "ridge_point")
+    },
+    "labs.hardware.device_of": "labs.devices.device_of",
     "labs.hardware.measure": "labs.machine.measure",
-    "labs.hardware.model_of": "labs.catalogue.model_of",
+    "labs.hardware.model_of": "labs.models.model_of",
     "labs.scheduling.serve_tenants": "labs.scenarios.serve_tenants",
     "labs.simulation.mean_interval": "labs.intervals.mean_interval",
     "labs.slo.quantile_interval": "labs.intervals.quantile_interval",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from labs import validation as check
 from labs.validation import FloatArray, IntArray
@@ -149,7 +149,7 @@ def mean_interval(sample: FloatArray, level: float = 0.95) -> Interval:
     means = np.array([run.mean() for run in np.array_split(sample, batches)])
     mean = float(sample.mean())
     error = float(means.std(ddof=1)) / batches**0.5
-    reach = float(stats.t.ppf((1 + level) / 2, batches - 1)) * error
+    reach = float(special.stdtrit(batches - 1, (1 + level) / 2)) * error
     return Interval(mean=mean, low=mean - reach, high=mean + reach, level=level)
 
 
@@ -193,11 +193,10 @@ def quantile_interval(sample: FloatArray, p: float, level: float = 0.95) -> Quan
     level = check.number("level", level, above=0, below=1)
     if not ordered.size:
         raise check.refuse("sample", "of length 1 or more", "length 0")
-    below = float(stats.binom.ppf((1 - level) / 2, ordered.size, p))
-    above = float(stats.binom.ppf((1 + level) / 2, ordered.size, p))
-    quantile = float(np.quantile(ordered, p))
-    low = float(ordered[int(below) - 1]) if below >= 1 else -np.inf
-    high = float(ordered[int(above)]) if above < ordered.size else np.inf
+    below, above = (_binomial(tail, ordered.size, p) for tail in ((1 - level) / 2, (1 + level) / 2))
+    quantile = percentile(ordered, p)
+    low = float(ordered[below - 1]) if below >= 1 else -np.inf
+    high = float(ordered[above]) if above < ordered.size else np.inf
     # An extreme quantile of a short sample can fall outside: widen, which loses no confidence.
     return QuantileInterval(quantile, min(low, quantile), max(high, quantile), level)
 
@@ -255,7 +254,8 @@ def paired_loss(
     n, b, c = truth.size + 2, lost + 0.5, won + 0.5
     centre = (b - c) / n
     half = special.ndtri((1 + level) / 2) * np.sqrt((b + c) / n - centre**2) / np.sqrt(n)
-    exact = stats.binomtest(lost, lost + won).pvalue if lost + won else 1.0
+    # Two-sided and exact, of a fair coin.
+    exact = min(1.0, 2 * special.bdtr(min(lost, won), lost + won, 0.5)) if lost + won else 1.0
     return PairedLoss(
         loss=(lost - won) / truth.size,
         low=float(centre - half),
@@ -264,3 +264,43 @@ def paired_loss(
         only_student=won,
         p_value=float(exact),
     )
+
+
+def percentile(sample: FloatArray, p: float) -> float:
+    """Return the ⌈pn⌉-th smallest of n observations: the least that a share p keeps to.
+
+    Parameters
+    ----------
+    sample : array (n,)
+        At least one observation, of any unit; infinite ones count.
+    p : float
+        Above 0, at most 1: 0.95 for the 95th percentile.
+
+    Returns
+    -------
+    float
+        One of the observations, never between two.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    Examples
+    --------
+    >>> percentile([1.0, 2.0, 3.0, 9.0], 0.5), percentile([1.0, 2.0, 3.0, 9.0], 0.51)
+    (2.0, 3.0)
+    """
+    ordered = np.sort(check.sequence("sample", sample, infinite=True))
+    p = check.number("p", p, above=0, most=1)
+    if not ordered.size:
+        raise check.refuse("sample", "of length 1 or more", "length 0")
+    # A share such as 0.29 of 100 is a hair above 29 in floating point.
+    rank = int(np.ceil(p * ordered.size * (1 - 1e-12)))
+    return float(ordered[max(rank, 1) - 1])
+
+
+def _binomial(tail: float, trials: int, p: float) -> int:
+    """Return the least count that a binomial stays at or below with this probability."""
+    count = int(np.ceil(special.bdtrik(tail, trials, p)))
+    return count - 1 if count and special.bdtr(count - 1, trials, p) >= tail else count

@@ -22,6 +22,7 @@ EXACT = 2**24
 LARGEST = np.finfo(np.float32).max
 LEAST_CLIP = float(np.finfo(np.float32).tiny) * 2**16
 ROWS = 32
+TILE = 2**17
 FRACTIONS = np.linspace(0.2, 1.0, 81)
 
 
@@ -114,14 +115,22 @@ class Quantized:
         >>> quantize([-7.0, 3.2, 7.0], bits=4).dequantize().tolist()
         [-7.0, 3.0, 7.0]
         """
-        scale, zero_point = self.scale, self.zero_point.astype(np.int32)
+        # Integers of 16 bits and their differences are exact in float32.
+        scale, zero_point = self.scale, self.zero_point.astype(np.float32)
         if self.group is not None:
             run = np.arange(self.values.shape[-1]) // self.group
             scale, zero_point = scale[..., run], zero_point[..., run]
-        shifted = self.values.astype(np.int32) - zero_point
-        with np.errstate(over="ignore"):
-            restored: Float32Array = np.asarray(shifted.astype(np.float32) * scale)
-        return np.clip(restored, -LARGEST, LARGEST, out=restored)
+        restored = np.empty(self.values.shape, np.float32)
+        for rows in _blocks(self.values, 0):
+            part_scale, part_zero = (_rows_of(p, rows) for p in (scale, zero_point))
+            part = restored[rows]
+            np.copyto(part, self.values[rows])
+            if np.any(part_zero):
+                np.subtract(part, part_zero, out=part)
+            with np.errstate(over="ignore"):
+                np.multiply(part, part_scale, out=part)
+            np.clip(part, -LARGEST, LARGEST, out=part)
+        return restored
 
 
 def quantize_linear(
@@ -278,7 +287,7 @@ def dynamic_quantize_linear(x: npt.ArrayLike) -> tuple[npt.NDArray[np.uint8], fl
     array = _float32("x", x)
     if not array.size:
         raise check.refuse("x", "of one element or more", "none")
-    if not np.isfinite(array).all():
+    if not (np.isfinite(array.max()) and np.isfinite(array.min())):
         raise check.refuse("x", "finite", array[~np.isfinite(array)].flat[0])
     low = np.minimum(array.min(), np.float32(0))
     high = np.maximum(array.max(), np.float32(0))
@@ -629,12 +638,18 @@ def _grid(
     """Return a scale and a zero point a row."""
     if clip == "mse":
         return _least_error(rows, bits, symmetric)
-    peak = np.abs(rows).max(axis=1)
+    peak = _absmax(rows)
     if clip == "percentile":
         peak = np.quantile(np.abs(rows), 0.999, axis=1).astype(np.float32)
     elif not isinstance(clip, str):
         peak = np.full(rows.shape[0], clip, np.float32)
     return _grid_for(rows, peak, bits, symmetric)
+
+
+def _absmax(rows: Float32Array) -> Float32Array:
+    """Return the largest magnitude of each row."""
+    peak: Float32Array = np.maximum(rows.max(axis=1), -rows.min(axis=1))
+    return peak
 
 
 def _grid_for(
@@ -656,7 +671,7 @@ def _least_error(
     rows: Float32Array, bits: int, symmetric: bool
 ) -> tuple[Float32Array, npt.NDArray[np.int32]]:
     """Try every fraction of absmax and keep, row by row, the one with the least squared error."""
-    peak = np.abs(rows).max(axis=1)
+    peak = _absmax(rows)
     best = np.full(rows.shape[0], np.inf)
     scale, zero_point = _grid_for(rows, peak, bits, symmetric)
     for fraction in FRACTIONS:
@@ -681,10 +696,29 @@ def _on_grid(
     most = 2 ** (bits - 1) - 1 if symmetric else 2**bits - 1
     least = -most if symmetric else 0
     kind = np.dtype(("int" if symmetric else "uint") + ("8" if bits <= 8 else "16"))
-    with np.errstate(over="ignore"):
-        rounded = np.rint(rows / scale[:, None]) + zero_point[:, None]
-    values: AnyInteger = np.clip(rounded, least, most).astype(kind)
+    values: AnyInteger = np.empty(rows.shape, kind)
+    for part in _tiles(rows):
+        at = part[0]
+        with np.errstate(over="ignore"):
+            rounded = rows[part] / scale[at, None]
+        np.rint(rounded, out=rounded)
+        if not symmetric:
+            np.add(rounded, zero_point[at, None], out=rounded, casting="same_kind")
+        np.clip(rounded, least, most, out=rounded)
+        values[part] = rounded
     return values
+
+
+def _tiles(rows: npt.NDArray[Any]) -> list[tuple[slice, slice]]:
+    """Return parts of a matrix small enough to stay in the processor's cache."""
+    count, length = rows.shape
+    wide = min(length, TILE)
+    tall = max(1, TILE // wide)
+    return [
+        (slice(top, top + tall), slice(left, left + wide))
+        for top in range(0, count, tall)
+        for left in range(0, length, wide)
+    ]
 
 
 def _grouped(array: npt.NDArray[Any], group: int) -> tuple[npt.NDArray[Any], tuple[int, ...]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from labs import validation as check
 from labs.batch_queue import NEGLIGIBLE, BatchServer, batch_server
@@ -180,7 +180,7 @@ def erlang_b(offered_load: Real, servers: Real) -> Real:
     offered_load : float or array
         a = arrival rate × mean service time, in erlangs, at least 0.
     servers : int or array
-        c, from 1 to ten million.
+        c, from 0 (where nobody is served) to ten million.
 
     Returns
     -------
@@ -198,11 +198,11 @@ def erlang_b(offered_load: Real, servers: Real) -> Real:
 
     Examples
     --------
-    >>> erlang_b(1, 1)
-    0.5
+    >>> erlang_b(1, [0, 1]).tolist()
+    [1.0, 0.5]
     """
     offered_load = check.amounts("offered_load", offered_load, zero=True)
-    servers = check.counts("servers", servers, most=MOST_SERVERS)
+    servers = check.counts("servers", servers, least=0, most=MOST_SERVERS)
     return check.elementwise(_erlang_b, offered_load=offered_load, servers=servers)
 
 
@@ -647,6 +647,8 @@ def _blocking_by_servers(load: float) -> Iterator[float]:
 
 
 def _erlang_b(load: float, servers: float) -> float:
+    if not servers:
+        return 1.0
     return next(itertools.islice(_blocking_by_servers(load), int(servers) - 1, None))
 
 
@@ -686,6 +688,8 @@ def _sojourn_quantile(
     most = 1.0
     while tail(most) > 0:
         most *= 2
+    from scipy import optimize
+
     root = optimize.brentq(tail, 0.0, most, xtol=1e-15, rtol=1e-14) if p > 0 else 0.0
     return float(root) / service_rate
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from labs import validation as check
 from labs.engine import Engine, StepTime
+from labs.intervals import percentile
 from labs.validation import FloatArray
 from labs.workload import MOST_REQUESTS, Workload, azure_chat, zipf
 
@@ -144,13 +145,13 @@ def serve_chat(
     if timeline.rejected.size:
         raise check.refuse("kv_tokens", "enough for the longest request", kv_tokens)
     span = float(timeline.finish.max() - workload.arrival[0])
-    p50_ttft, p99_ttft = np.quantile(timeline.ttft, [0.5, 0.99]).tolist()
-    p50_tpot, p99_tpot = np.nanquantile(timeline.tpot, [0.5, 0.99]).tolist()
+    several = timeline.tpot[np.isfinite(timeline.tpot)]
+    tpot = [percentile(several, p) if several.size else np.nan for p in (0.5, 0.99)]
     return ChatService(
-        p50_ttft=p50_ttft,
-        p99_ttft=p99_ttft,
-        p50_tpot=p50_tpot,
-        p99_tpot=p99_tpot,
+        p50_ttft=percentile(timeline.ttft, 0.5),
+        p99_ttft=percentile(timeline.ttft, 0.99),
+        p50_tpot=tpot[0],
+        p99_tpot=tpot[1],
         p99_tbt=timeline.tbt_quantile(0.99),
         output_rate=float(workload.output.sum()) / span,
         busy=timeline.busy / span,
@@ -236,7 +237,7 @@ def serve_tenants(
     warm = sojourn[requests // 10 :]
     return TenantService(
         mean=float(warm.mean()),
-        p99=float(np.quantile(warm, 0.99)),
+        p99=percentile(warm, 0.99),
         hits=found / requests,
         busiest=float(work.max() / work.mean()),
     )

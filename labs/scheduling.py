@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
 import numpy as np
-from scipy import optimize, sparse
 
 from labs import _moved
 from labs import validation as check
@@ -199,6 +198,8 @@ def place(
     share = np.minimum(share, 1)
     if ((share * room[:, None]).sum(axis=0)[wanted > 0] < 1e-9).any():
         return nothing
+    from scipy import optimize, sparse
+
     carried = sparse.csr_array(
         (share.ravel(), (np.tile(np.arange(classes), types), np.arange(types * classes))),
         shape=(classes, types * classes),

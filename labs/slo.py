@@ -1,16 +1,18 @@
 """Service-level objectives: budgets, alerts on how fast they burn, and requests that met them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from labs import validation as check
-from labs.engine import Timeline
 from labs.intervals import QuantileInterval, quantile_interval
-from labs.validation import BoolArray, Real
+from labs.validation import BoolArray, FloatArray, Real
 
 __all__ = [
     "AlertWindow",
+    "Objective",
     "QuantileInterval",
     "alert_windows",
     "attainment",
@@ -174,17 +176,63 @@ def alert_windows(days: float = 30) -> tuple[AlertWindow, ...]:
     )
 
 
-def attainment(timeline: Timeline, ttft: float, tpot: float) -> float:
+@dataclass(frozen=True)
+class Objective:
+    """What a service promises of its answers.
+
+    Attributes
+    ----------
+    ttft : float
+        Most seconds to the first token, at least 0; infinite where nothing is promised.
+    tpot : float
+        Most seconds for each token after it, likewise.
+    quantile : float
+        Share of the answers that keep to each of the two, above 0, at most 1.
+
+    Raises
+    ------
+    ValueError
+        If a figure is out of range.
+
+    Examples
+    --------
+    >>> Objective(ttft=2.0, tpot=0.05).quantile
+    0.99
+    """
+
+    ttft: float
+    tpot: float
+    quantile: float = 0.99
+
+    def __post_init__(self) -> None:
+        for name in ("ttft", "tpot"):
+            check.number(name, getattr(self, name), least=0, infinite=True)
+        check.number("quantile", self.quantile, above=0, most=1)
+
+
+def attainment(
+    timeline: Any,
+    objective: Objective | float | None = None,
+    tpot: float | None = None,
+    *,
+    ttft: float | None = None,
+) -> float:
     """Return the fraction of requests within both limits.
 
     A rejected request is within neither; an answer of one token has no time per token to miss.
 
     Parameters
     ----------
-    timeline : Timeline
-        From `labs.engine.Engine.run`, of at least one request.
-    ttft, tpot : float
-        Limits on time to first token and time per output token, seconds, at least 0.
+    timeline : Timeline, Run or mapping
+        What has arrays ``ttft`` and ``tpot``, of at least one request: a
+        `labs.engine.Timeline`, a run that was measured, or a mapping with both. NaN in ``ttft`` is
+        a request that was not answered.
+    objective : Objective or float
+        The limits; or that on the time to first token alone, in seconds.
+    tpot : float
+        The limit on the time per output token, seconds, where ``objective`` does not say it.
+    ttft : float
+        That on the time to first token, by name.
 
     Returns
     -------
@@ -203,19 +251,32 @@ def attainment(timeline: Timeline, ttft: float, tpot: float) -> float:
     >>> timeline = Engine(StepTime(1.0, 0, 0, 0)).run(Workload([0, 0.5], [1, 1], [1, 1]))
     >>> attainment(timeline, ttft=1.2, tpot=1.0)
     0.5
+    >>> attainment({"ttft": [0.1, 0.3], "tpot": [0.02, 0.02]}, Objective(0.2, 0.05))
+    0.5
     """
-    return float(_within(timeline, ttft, tpot).mean())
+    within, _ = _within(timeline, _objective(objective, ttft, tpot))
+    return float(within.mean())
 
 
-def goodput(timeline: Timeline, ttft: float, tpot: float) -> float:
+def goodput(
+    timeline: Any,
+    objective: Objective | float | None = None,
+    tpot: float | None = None,
+    *,
+    ttft: float | None = None,
+) -> float:
     """Return requests per second that were within both limits.
 
     Parameters
     ----------
-    timeline : Timeline
-        From `labs.engine.Engine.run`, of at least one request.
-    ttft, tpot : float
-        Limits on time to first token and time per output token, seconds, at least 0.
+    timeline : Timeline, Run or mapping
+        As in `attainment`. A mapping also has ``seconds``, how long the requests took together.
+    objective : Objective or float
+        As in `attainment`.
+    tpot : float
+        As in `attainment`.
+    ttft : float
+        As in `attainment`.
 
     Returns
     -------
@@ -240,20 +301,64 @@ def goodput(timeline: Timeline, ttft: float, tpot: float) -> float:
     >>> goodput(timeline, ttft=1.2, tpot=1.0)
     0.5
     """
-    within = _within(timeline, ttft, tpot)
+    within, waits = _within(timeline, _objective(objective, ttft, tpot))
+    if isinstance(timeline, Mapping):
+        if "seconds" not in timeline:
+            raise check.refuse("timeline", "given seconds", sorted(timeline))
+        span = check.number("timeline['seconds']", timeline["seconds"], above=0)
+    else:
+        served = np.isfinite(timeline.finish)
+        arrival = timeline.first_token[served] - waits[served]
+        span = float(timeline.finish[served].max() - arrival.min()) if served.any() else np.inf
     if not within.any():
         return 0.0
-    served = np.isfinite(timeline.finish)
-    arrival = timeline.first_token[served] - timeline.ttft[served]
-    span = float(timeline.finish[served].max() - arrival.min())
     return float(within.sum()) / span if span > 0 else np.inf
 
 
-def _within(timeline: Timeline, ttft: float, tpot: float) -> BoolArray:
-    check.instance("timeline", timeline, Timeline)
-    ttft = check.number("ttft", ttft, least=0, infinite=True)
-    tpot = check.number("tpot", tpot, least=0, infinite=True)
-    if not timeline.ttft.size:
+def _objective(
+    objective: Objective | float | None, ttft: float | None, tpot: float | None
+) -> Objective:
+    """Return the limits, however they were given."""
+    if isinstance(objective, Objective):
+        if ttft is not None or tpot is not None:
+            raise check.refuse("objective", "all there is of limits", (objective, ttft, tpot))
+        return objective
+    if objective is not None and ttft is not None:
+        raise check.refuse("ttft", "given once", (objective, ttft))
+    first = objective if ttft is None else ttft
+    for name, limit in (("ttft", first), ("tpot", tpot)):
+        if limit is None:
+            raise check.refuse(name, "given where there is no Objective", limit)
+        check.number(name, limit, least=0, infinite=True)
+    return Objective(float(first), float(tpot))  # type: ignore[arg-type]
+
+
+def _within(timeline: Any, objective: Objective) -> tuple[BoolArray, FloatArray]:
+    """Return which requests were within both limits, and how long each waited."""
+    if isinstance(timeline, Mapping):
+        if missing := {"ttft", "tpot"} - set(timeline):
+            raise check.refuse("timeline", f"given {', '.join(sorted(missing))}", sorted(timeline))
+        given = timeline["ttft"], timeline["tpot"]
+    elif hasattr(timeline, "ttft") and hasattr(timeline, "tpot"):
+        given = timeline.ttft, timeline.tpot
+    else:
+        raise check.refuse("timeline", "a Timeline, a Run or a mapping of ttft and tpot", timeline)
+    ttft, tpot = _times("timeline's ttft", given[0]), _times("timeline's tpot", given[1])
+    if ttft.shape != tpot.shape:
+        raise check.refuse("timeline's tpot", f"of length {ttft.size}", tpot.size)
+    if not ttft.size:
         raise check.refuse("timeline", "of one request or more", "none")
-    in_time: BoolArray = (timeline.ttft <= ttft) & ~(timeline.tpot > tpot)
-    return in_time
+    in_time: BoolArray = (ttft <= objective.ttft) & ~(tpot > objective.tpot)
+    return in_time, ttft
+
+
+def _times(name: str, values: Any) -> FloatArray:
+    """Return times of which some may be missing."""
+    try:
+        times = np.array(values, dtype=np.float64, ndmin=1)
+    except (TypeError, ValueError):
+        raise check.refuse(name, "an array of seconds", values) from None
+    check.sequence(name, times[~np.isnan(times)], least=0, infinite=True)
+    if times.ndim != 1:
+        raise check.refuse(name, "one-dimensional", f"shape {times.shape}")
+    return times

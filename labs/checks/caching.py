@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import special
 
 from labs import caching, hardware, workload
 from labs.checks.answers import Verdict, choices, number, numbers, whole
@@ -196,14 +196,13 @@ def recipe(answer: object, given: Givens) -> Verdict:
     return choices(answer, written(expected), ["key", "out"], mistakes)
 
 
-@exercise(
-    model="Llama-3.1-70B", tenants=3, dram=0.004, device="H100", cards=4, reached=0.5, busy=0.75
-)
+@exercise(model="Llama-3.1-70B", tenants=3, dram=0.004, device="H100", cards=4, busy=0.75)
 def plan(answer: object, given: Givens) -> Verdict:
-    """Check exercise 4: the prefix cache with which prefill and memory cost least.
+    """Check exercise 4: the prefix cache with which prefill and memory are likely to cost least.
 
     Of the capacities recorded on the Mooncake conversation trace. Servers: ``⌈tenants · rate ·
-    prefill time of the mean uncached prompt / busy⌉``; memory: ``tenants · capacity`` blocks.
+    prefill time of the mean uncached prompt / busy⌉`` with the middle of the forecast; memory:
+    ``tenants · capacity`` blocks.
 
     Examples
     --------
@@ -215,11 +214,10 @@ def plan(answer: object, given: Givens) -> Verdict:
     facts = workload.mooncake_facts()
     size = np.array(facts["lru"]["capacity"])
     block = facts["block_tokens"] * caching.kv_bytes_per_token(model) / 1e9
-    left = [
-        hardware.prefill_time(model, device, tokens, "bf16", cards)
-        for tokens in facts["lru"]["uncached_mean"]
-    ]
-    load = tenants * facts["rate"] * np.array(left) / given.reached
+    tokens = np.array(facts["lru"]["uncached_mean"])
+    read = hardware.forecast(model, device, 0, 0, "bf16", cards, prefill=tokens)
+    least = [hardware.prefill_time(model, device, left, "bf16", cards) for left in tokens]
+    load = tenants * facts["rate"] * np.asarray(read.mid)
     rent = tenants * size * block * dram
     server = cards * device.price
     exact = load / given.busy
@@ -233,13 +231,18 @@ def plan(answer: object, given: Givens) -> Verdict:
     def at(best: int) -> list[float]:
         return [float(size[best]), servers[best], servers[best] * server + rent[best]]
 
-    at_peak = np.array([whole(one) for one in exact * given.reached], dtype=np.float64)
+    arrivals = tenants * facts["rate"] / given.busy
+    at_least, at_worst = (
+        np.array([whole(arrivals * one) for one in seconds], dtype=np.float64)
+        for seconds in (least, np.asarray(read.high))
+    )
     all_busy = np.array([whole(one) for one in load], dtype=np.float64)
     mistakes = {
         "servers are whole: half a server less saves nothing": cheapest(exact, rent),
         "that is the memory of one tenant": cheapest(servers, rent / tenants),
         "keys and values both take memory": cheapest(servers, rent / 2),
-        "prefill reaches only a share of the peak": cheapest(at_peak, rent),
+        "that plans on the bound, which no system reaches": cheapest(at_least, rent),
+        "that plans on the high end of the forecast": cheapest(at_worst, rent),
         "the servers would be busy all the time": cheapest(all_busy, rent),
         "that cache spares the most prefill, whatever it costs": at(size.size - 1),
         "those are the fewest servers, whatever the memory costs": at(int(servers.argmin())),
@@ -286,7 +289,7 @@ def threshold(answer: object, given: Givens) -> Verdict:
         return [float(levels[best]), float(gain[best])]
 
     expected = most(_upper(bad, hits, 0.95))
-    spread = stats.norm.ppf(0.95) * np.sqrt(seen * (1 - seen) / np.maximum(hits, 1))
+    spread = special.ndtri(0.95) * np.sqrt(seen * (1 - seen) / np.maximum(hits, 1))
     mistakes = {
         "that takes the share seen to be wrong for the true one; take its bound": most(seen),
         "2.5% lie above that end; one-sided at 95%, it is 5%": most(_upper(bad, hits, 0.975)),
@@ -326,6 +329,8 @@ def _time_to(present: Callable[[float], FloatArray], share: FloatArray, target: 
 
     least = np.log(target / 2)
     most = np.log(4 / (1 - target) / share.min())
+    from scipy import optimize
+
     return float(np.exp(optimize.brentq(short, least, most, xtol=1e-14, rtol=1e-14)))
 
 
@@ -360,4 +365,4 @@ def _varies_alone(
 def _upper(bad: IntArray, hits: IntArray, level: float) -> FloatArray:
     """Return the upper end of the one-sided interval for a share, 1 where all or none are bad."""
     good = np.maximum(hits - bad, 1)
-    return np.where(hits > bad, stats.beta.ppf(level, bad + 1, good), 1.0)
+    return np.where(hits > bad, special.betaincinv(bad + 1, good, level), 1.0)

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from labs import queueing, simulation, slo
 from labs import validation as check
@@ -114,12 +114,12 @@ def tail(answer: object, given: Givens) -> Verdict:
     }
     instead = partial(_instead, expected)
     mean, error = latency.mean(), latency.std(ddof=1) / latency.size**0.5
-    reach = float(stats.norm.ppf(1 - beyond) * error)
+    reach = float(special.ndtri(1 - beyond) * error)
     inner = np.quantile(latency, [beyond, 1 - beyond])
     union = (1 - PERCENTILE) / servers
     mistakes = {
         "np.quantile interpolates; take the smallest latency with 95% at or below it": instead(
-            p95=interval.quantile
+            p95=float(np.quantile(latency, PERCENTILE))
         ),
         "that is the mean, not the 95th percentile": instead(p95=float(mean)),
         "that is an interval for the mean, not for the 95th percentile": instead(
@@ -333,7 +333,7 @@ def promise(answer: object, given: Givens) -> Verdict:
     margin = float(bad.max()) * reaction / days
 
     def breaches(error: float) -> FloatArray:
-        chances: FloatArray = stats.t.cdf((levels - good) / error, days - 1)
+        chances: FloatArray = special.stdtr(days - 1, (levels - good) / error)
         return chances
 
     def chosen(
@@ -350,7 +350,7 @@ def promise(answer: object, given: Givens) -> Verdict:
     expected = chosen(chances)
     sla = expected["sla"]
     instead = partial(_instead, expected)
-    normal = stats.norm.cdf((levels - good) / error)
+    normal = special.ndtr((levels - good) / error)
     told = {
         "that is the highest fee; take off what is paid back of it": chosen(
             chances, int(np.argmax(fees))

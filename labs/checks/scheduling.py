@@ -147,24 +147,30 @@ def fits(answer: object, given: Givens) -> Verdict:
     context, heads = given.context, given.query_heads
     batch = int(hardware.largest_batch(known, card, context, "bf16"))
     size = hardware.decode_step(known, card, batch, context, "bf16")
-    weights = 2 * known.parameters
+    weights, read = 2 * known.parameters, 2 * known.used_parameters
     token = 2 * known.layers * known.kv_heads * known.head_dim * 2
 
     def counted(memory: float, held: float, each: float) -> list[float]:
         found = max(0.0, (memory - held) // (each * context))
-        return [found, (weights + found * each * context) / card.bandwidth]
+        return [found, (read + found * each * context) / card.bandwidth]
 
-    gib = card.memory / 1e9 * 2**30
+    printed = 1e9 * round(card.memory / 2**30)
     mistakes = {
         "query heads share keys and values: only KV heads are in the cache": counted(
             card.memory, weights, token * heads / known.kv_heads
         ),
         "a token has keys and values: twice the bytes": counted(card.memory, weights, token / 2),
         "the weights are in the memory too": counted(card.memory, 0, token),
-        "the card's gigabytes are powers of ten": counted(gib, weights, token),
+        "the card's gigabytes are of 2³⁰ bytes: take what the driver reports": counted(
+            printed, weights, token
+        ),
+        "the first embedding is looked up and not read": [
+            batch,
+            (weights + batch * token * context) / card.bandwidth,
+        ],
         "that step reads the weights alone; it reads every cache too": [
             batch,
-            weights / card.bandwidth,
+            read / card.bandwidth,
         ],
         "that step reads the caches alone; it reads the weights too": [
             batch,

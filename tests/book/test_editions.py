@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -203,7 +202,7 @@ class TestFirstCell:
     def test_an_installed_wheel_tells_of_itself_what_the_sources_do(self, tmp_path: Path) -> None:
         """Else a sheet made from the sources would refuse the very wheel it came with."""
         with zipfile.ZipFile(SITE / wheels.FOLDER / wheels.name()) as archive:
-            archive.extractall(tmp_path)  # noqa: S202
+            archive.extractall(tmp_path)
         code = "import sys; sys.path.insert(0, sys.argv[1]); from labs.checks import versions as v"
         command = [sys.executable, "-c", f"{code}; print(v.version())", str(tmp_path)]
         said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
@@ -330,8 +329,8 @@ class TestRelease:
 
     def test_the_sources_build_the_same_wheel(self, tmp_path: Path) -> None:
         archive = wheels.make(tmp_path, "sdist")
-        with tarfile.open(archive) as sources:
-            sources.extractall(tmp_path / "unpacked", filter="data")
+        # A tarfile's filters came with Python 3.11.4 only.
+        shutil.unpack_archive(archive, tmp_path / "unpacked")
         (folder,) = (tmp_path / "unpacked").iterdir()
         build = ["pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", tmp_path]
         subprocess.run([sys.executable, "-m", *build, folder], check=True, capture_output=True)
@@ -349,7 +348,7 @@ class TestRelease:
     ) -> None:
         archive = release.offline(SITE, tmp_path)
         with zipfile.ZipFile(archive) as packed:
-            packed.extractall(tmp_path / "site")  # noqa: S202
+            packed.extractall(tmp_path / "site")
         port = record_page.free_port()
         command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
         with subprocess.Popen(

@@ -332,6 +332,11 @@ def test_a_record_says_everything() -> None:
         "prefill_token": 90e-6,
         "sequence": 30e-6,
         "kv_token": 0.25e-6,
+        "weights": 0.0,
+        "overlap": 1.0,
+        "experts": 0.0,
+        "share": 1.0,
+        "prefill_kv": 0.0,
     }
     assert record["code"]["labs"] == labs.__version__
     assert set(record["environment"]) == {"python", "numpy", "scipy"}
@@ -520,7 +525,7 @@ def test_code_version_changes_with_all_that_can_change_a_verdict(copied: Path) -
     shown = ("explore", "prose", "style")
     files = [path for path in sorted(copied.rglob("*")) if path.suffix in {".py", ".json"}]
     files = [path for path in files if not str(path.relative_to(copied)).startswith(shown)]
-    assert {path.name for path in files} >= {"answers.py", "engine.py", "hardware.json"}
+    assert {path.name for path in files} >= {"answers.py", "engine.py", "devices.json"}
     for path in files:
         path.write_text(path.read_text("utf-8") + "\n", "utf-8")
         seen.add(evidence._fingerprint_of(copied))

@@ -28,6 +28,8 @@ from labs import (
     engine,
     evidence,
     hardware,
+    intervals,
+    planning,
     precision,
     quantization,
     queueing,
@@ -282,7 +284,26 @@ add(workload.poisson, rate=number, n=st.integers(0, 50), rng=fresh())
 add(workload.zipf, objects=st.integers(1, 50), exponent=st.floats(0, 3), n=small, rng=fresh())
 
 costs = st.floats(0, 1)
-add(engine.StepTime, base=costs, prefill_token=costs, sequence=costs, kv_token=costs)
+add(
+    engine.StepTime,
+    base=costs,
+    prefill_token=costs,
+    sequence=costs,
+    kv_token=costs,
+    weights=costs,
+    overlap=st.floats(1, 9),
+    experts=costs,
+    share=chance,
+    prefill_kv=costs,
+)
+add(
+    STEP.seconds,
+    label="engine.StepTime.seconds",
+    prefill=rates,
+    decoding=rates,
+    kv=rates,
+    pairs=rates,
+)
 limit = st.none() | st.integers(1, 99)
 add(
     engine.Engine,
@@ -487,6 +508,10 @@ add(
     price=number,
     source=st.just("datasheet"),
     note=st.just(""),
+    usable=number,
+    link=number,
+    power=number,
+    year=st.just(2026),
 )
 add(
     hardware.Model,
@@ -494,9 +519,80 @@ add(
     layers=small,
     kv_heads=small,
     head_dim=small,
-    parameters=number,
+    parameters=st.floats(10, 99),
     source=st.just("paper"),
+    hidden=small,
+    heads=small,
+    vocabulary=small,
+    active_parameters=number,
+    experts=st.just(4),
+    experts_per_token=st.integers(1, 4),
+    tied=st.booleans(),
+    caches=st.just(()),
+    state=number,
 )
+CONFIG = {
+    "model_type": "llama",
+    "hidden_size": 8,
+    "intermediate_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "vocab_size": 32,
+}
+add(
+    hardware.Model.from_config,
+    label="hardware.Model.from_config",
+    config=st.just(CONFIG),
+    parameters=st.floats(2000, 9999),
+    name=st.just("mine"),
+    source=st.just("config.json"),
+)
+MODEL = hardware.MODELS["gemma-3-4b"]
+kind = st.sampled_from(sorted(hardware.PRECISIONS))
+add(MODEL.kv_bytes, label="hardware.Model.kv_bytes", context=rates, dtype=kind)
+add(MODEL.weight_bytes, label="hardware.Model.weight_bytes", tokens=rates, dtype=kind)
+add(MODEL.attention_operations, label="hardware.Model.attention_operations", context=rates)
+add(MODEL.prompt_operations, label="hardware.Model.prompt_operations", prompt=rates)
+add(hardware.DEVICES["H100"].peak, label="hardware.Device.peak", dtype=st.sampled_from(["bf16"]))
+add(hardware.Precision, weights=st.just("w4"), cache=st.just("fp8"), compute=st.just("bf16"))
+add(hardware.precision_of, dtype=kind)
+add(
+    hardware.Forecast,
+    low=st.floats(0, 1),
+    mid=st.floats(1, 2),
+    high=st.floats(2, 3),
+)
+PROFILE = hardware.profile("H100")
+add(hardware.profile, device=device, engine=st.sampled_from(["vllm 0.12", "sglang", None]))
+add(
+    PROFILE.rescaled,
+    label="hardware.Profile.rescaled",
+    measured=several(0.01, 1),
+    forecast=several(0.01, 1),
+)
+OWN = {"model": "gemma-3-4b", "device": "H100", "dtype": "bf16", "batch": 2, "context": 9}
+add(
+    PROFILE.refit,
+    label="hardware.Profile.refit",
+    points=st.just([{**OWN, "seconds": 0.01}, {**OWN, "batch": 8, "seconds": 0.011}]),
+)
+step_of = {
+    "model": st.sampled_from(["gemma-3-4b", "Mixtral-8x7B"]),
+    "device": device,
+    "dtype": dtype,
+    "devices": st.integers(1, 32),
+}
+add(
+    hardware.forecast,
+    batch=rates,
+    context=rates,
+    prefill=rates,
+    prompt=positive,
+    profile=st.just(PROFILE),
+    **step_of,
+)
+add(hardware.step_time, profile=st.just(PROFILE), context=st.floats(0, 99), **step_of)
+add(hardware.kv_room, utilization=chance, **step_of)
 add(hardware.ridge_point, device=device, dtype=dtype)
 add(hardware.attainable, intensity=rates, device=device, dtype=dtype)
 add(
@@ -515,6 +611,7 @@ add(
     tokens=st.floats(1, 99),
     dtype=dtype,
     devices=st.integers(1, 32),
+    prompt=st.floats(1, 99),
 )
 add(
     hardware.largest_batch,
@@ -564,8 +661,21 @@ add(slo.burn_rate, error_rate=reals(0, 1), slo=reals(0.1, 0.9))
 add(slo.alert_windows, days=st.floats(3, 90))
 add(slo.quantile_interval, signed=True, sample=several(-9, 9, 9), p=chance, level=chance)
 seconds = st.floats(0, 3)
-add(slo.goodput, timeline=st.just(TIMELINE), ttft=seconds, tpot=seconds)
-add(slo.attainment, timeline=st.just(TIMELINE), ttft=seconds, tpot=seconds)
+MEASURED = {"ttft": [0.1, 0.4], "tpot": [0.02, np.nan], "seconds": 3.0}
+for scored in (TIMELINE, MEASURED):
+    kept = "a run" if scored is MEASURED else "a timeline"
+    for score in (slo.goodput, slo.attainment):
+        add(
+            score,
+            ("ttft", "tpot"),
+            label=f"slo.{score.__name__} of {kept}",
+            timeline=st.just(scored),
+            ttft=seconds,
+            tpot=seconds,
+        )
+OBJECTIVE = slo.Objective(1.0, 0.5)
+add(slo.Objective, ttft=seconds, tpot=seconds, quantile=chance)
+add(intervals.percentile, signed=True, sample=several(0, 9), p=chance)
 
 add(economics.Prices, input_token=number, output_token=number, gpu_second=number)
 add(
@@ -586,6 +696,43 @@ add(
     quantile=chance,
     routing=st.sampled_from(economics.ROUTINGS),
     max_replicas=small,
+)
+add(
+    planning.plan,
+    workload=st.just(REQUESTS),
+    model=st.just("gemma-3-4b"),
+    device=st.sampled_from(["T4", "H100"]),
+    dtype=st.just("fp16"),
+    objective=st.just(OBJECTIVE),
+    devices=st.integers(1, 2),
+    engine=st.just(None),
+    profile=st.just(PROFILE),
+    max_batch=small,
+    token_budget=small,
+    utilization=st.floats(0.9, 1),
+    routing=st.sampled_from(economics.ROUTINGS),
+    max_replicas=small,
+)
+add(
+    planning.service_rate,
+    model=st.just("gemma-3-4b"),
+    device=st.sampled_from(["T4", "H100"]),
+    prompt=st.floats(1, 99),
+    answer=st.floats(1, 99),
+    dtype=st.just("fp16"),
+    objective=st.just(OBJECTIVE),
+    devices=st.integers(1, 2),
+    profile=st.just(PROFILE),
+    max_batch=small,
+)
+RATE = hardware.Forecast(1.0, 2.0, 3.0)
+add(
+    planning.fleet,
+    ("rate",),
+    demand=several(0, 9, 2),
+    rates=st.just([[RATE, RATE], [RATE, RATE]]),
+    price=several(0, 5, 2),
+    available=st.lists(st.integers(0, 20), min_size=2, max_size=2),
 )
 
 add(
@@ -826,6 +973,8 @@ MODULES = (
     engine,
     evidence,
     hardware,
+    intervals,
+    planning,
     precision,
     quantization,
     queueing,

@@ -16,6 +16,7 @@ from labs.intervals import (
     QuantileInterval,
     mean_interval,
     paired_loss,
+    percentile,
     quantile_interval,
 )
 
@@ -145,7 +146,7 @@ def test_an_interval_holds_its_estimate_and_grows_with_confidence(
 ) -> None:
     interval = quantile_interval(sample, p, level)
     assert interval.quantile in interval
-    assert interval.quantile == np.quantile(sample, p)
+    assert interval.quantile == percentile(sample, p)
     assert interval.level == level
     wider = quantile_interval(sample, p, (1 + level) / 2)
     assert wider.low <= interval.low
@@ -184,3 +185,30 @@ def test_a_paired_interval_holds_the_true_loss_as_often_as_it_says() -> None:
     low, high = stats.binomtest(held, 2000).proportion_ci(0.999)
     assert low < 0.96
     assert high > 0.94
+
+
+# Percentiles
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60), st.floats(0.001, 1))
+def test_a_percentile_is_the_least_observation_that_a_share_keeps_to(
+    sample: list[float], p: float
+) -> None:
+    found = percentile(sample, p)
+    assert found in sample
+    at_or_below = np.mean(np.array(sample) <= found)
+    below = np.mean(np.array(sample) < found)
+    assert at_or_below >= p * (1 - 1e-9)
+    assert below < p
+
+
+@pytest.mark.parametrize(
+    ("p", "rank"), [(0.29, 29), (0.95, 95), (0.99, 99), (1.0, 100), (0.001, 1)]
+)
+def test_a_share_that_floating_point_cannot_write_takes_its_own_rank(p: float, rank: int) -> None:
+    assert percentile(np.arange(1.0, 101.0), p) == rank
+
+
+def test_an_answer_that_never_came_counts() -> None:
+    assert percentile([1.0, 2.0, np.inf], 0.99) == np.inf
+    assert percentile([1.0, 2.0, np.inf], 0.66) == 2.0

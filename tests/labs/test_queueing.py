@@ -72,6 +72,11 @@ def test_erlang_b_satisfies_its_recursion(load: float, servers: int) -> None:
 
 def test_erlang_b_with_no_load_loses_nobody() -> None:
     assert queueing.erlang_b(0, 3) == 0
+
+
+def test_erlang_b_without_servers_loses_everybody() -> None:
+    assert queueing.erlang_b(2.5, 0) == queueing.erlang_b(0, 0) == 1
+    assert queueing.erlang_b(1, [0, 1]).tolist() == [1, 0.5]  # type: ignore[union-attr]
     assert queueing.erlang_c(0, 3) == 0
 
 
@@ -849,7 +854,7 @@ NAN = math.nan
         (lambda: queueing.erlang_b(1 + 2j, 2), "offered_load", "(1+2j)"),
         (lambda: queueing.erlang_b(None, 2), "offered_load", "None"),
         (lambda: queueing.erlang_b(1, 2.5), "servers", "2.5"),
-        (lambda: queueing.erlang_b(1, 0), "servers", "0"),
+        (lambda: queueing.erlang_c(1, 0), "servers", "0"),
         (lambda: queueing.erlang_b(1, [2, -7]), "servers", "-7"),
         (lambda: queueing.erlang_b(1, NAN), "servers", "nan"),
         (lambda: queueing.erlang_c(-0.5, 2), "offered_load", "-0.5"),

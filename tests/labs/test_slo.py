@@ -142,6 +142,39 @@ def test_limits_are_closed_and_a_free_engine_is_infinitely_fast() -> None:
     assert slo.goodput(free, 1, 1) == math.inf
 
 
+# Measured answers
+
+
+def test_measured_latencies_are_scored_like_simulated_ones() -> None:
+    run = {"ttft": [0.1, 0.3, np.nan, 0.2], "tpot": [0.02, 0.01, np.nan, np.nan], "seconds": 2.0}
+    chat = slo.Objective(ttft=0.25, tpot=0.05)
+    assert slo.attainment(run, chat) == slo.attainment(run, ttft=0.25, tpot=0.05) == 0.5
+    assert slo.attainment(run, 0.25, 0.05) == 0.5
+    assert slo.goodput(run, chat) == 1.0
+    assert slo.attainment(timeline := Engine(STEP).run(Workload([0.0], [1], [1])), chat) in (0, 1)
+    assert slo.goodput(timeline, chat) == slo.goodput(timeline, 0.25, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda: slo.attainment({"ttft": [1.0]}, 1, 1), "timeline must be given tpot"),
+        (lambda: slo.attainment({"ttft": [1.0], "tpot": [1.0, 2.0]}, 1, 1), "timeline's tpot"),
+        (lambda: slo.attainment({"ttft": [-1.0], "tpot": [1.0]}, 1, 1), "timeline's ttft"),
+        (lambda: slo.attainment({"ttft": "soon", "tpot": [1.0]}, 1, 1), "timeline's ttft"),
+        (lambda: slo.goodput({"ttft": [1.0], "tpot": [1.0]}, 1, 1), "timeline must be given sec"),
+        (lambda: slo.attainment(TIMELINE, slo.Objective(1, 1), 1), "objective must be all"),
+        (lambda: slo.attainment(TIMELINE, 1), "tpot must be given"),
+        (lambda: slo.attainment(TIMELINE, 1, 1, ttft=2), "ttft must be given once"),
+        (lambda: slo.Objective(-1, 1), "ttft must be"),
+        (lambda: slo.Objective(1, 1, 0), "quantile must be"),
+    ],
+)
+def test_what_cannot_be_scored_is_named(call: Any, named: str) -> None:
+    with pytest.raises(ValueError, match=f"^{named}"):
+        call()
+
+
 TIMELINE = Engine(STEP).run(Workload([0.0], [1], [1]))
 NOTHING = Engine(STEP).run(Workload([], [], []))
 
