@@ -1,7 +1,7 @@
 """Whole services from plain values: what a gate can record and replay."""
 
 from collections import OrderedDict
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from heapq import heappop, heappush
 
 import numpy as np
@@ -131,9 +131,10 @@ def serve_chat(
     True
     """
     if isinstance(step_time, dict):
-        costs = {field.name for field in fields(StepTime)}
-        if odd := costs ^ set(step_time):
-            wanted = f"costs named {', '.join(sorted(costs))}"
+        costs = {field.name: field.default is MISSING for field in fields(StepTime)}
+        needed = {name for name, required in costs.items() if required}
+        if odd := (set(step_time) - set(costs)) | (needed - set(step_time)):
+            wanted = f"costs named {', '.join(sorted(needed))} and, if need be, others of StepTime"
             raise check.refuse("step_time", wanted, sorted(map(str, odd)))
         step_time = StepTime(**step_time)
     requests = check.count("requests", requests, least=2, most=MOST_REQUESTS)
