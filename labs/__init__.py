@@ -4,10 +4,10 @@ Import the module that holds the concept (``from labs import queueing``); nothin
 before it is used. Rates are per second, times in seconds, sizes in bytes, lengths in tokens.
 
 Modules import downwards only: what is shown (`labs.explore`, `labs.style`, `labs.checks`), then
-`labs.evidence`, whole scenarios, mechanisms such as `labs.queueing`, and at the bottom catalogue,
-traces, intervals and validation. No page uses `labs.safety`, `labs.sweep`,
-`labs.economics.replicas_for`, or error budgets, attainment and goodput of `labs.slo` yet: they are
-for the lessons to come on capacity, objectives and safety.
+`labs.evidence`, plans and whole scenarios, mechanisms such as `labs.queueing`, and at the bottom
+devices, models, traces, intervals and validation. No page uses `labs.safety`, `labs.sweep`, or
+error budgets, attainment and goodput of `labs.slo` yet: they are for the lessons to come on
+capacity, objectives and safety.
 """
 
 __version__ = "0.1.0"
