@@ -57,7 +57,7 @@ class StepTime:
 
     Below some 78 tokens this one waits for its weights, above for its arithmetic:
 
-    >>> step = StepTime(0.0, 90e-6, 0.0, 0.0, weights=7e-3, overlap=math.inf)
+    >>> step = StepTime(0.0, 90e-6, 0.0, 0.0, weights=7e-3, overlap=float("inf"))
     >>> [round(1e3 * step.seconds(tokens), 2) for tokens in (10, 100)]
     [7.0, 9.0]
     """
