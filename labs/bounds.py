@@ -193,7 +193,7 @@ def prefill_time(
     499.2
     """
     model, device, precision = model_of(model), device_of(device), precision_of(dtype)
-    tokens = check.number("tokens", tokens, above=0)
+    tokens = check.number("tokens", tokens, above=0, most=check.MOST)
     devices = check.count("devices", devices)
     peak = device.peak(precision.rate)
     cache = float(model.kv_bytes(tokens, precision))

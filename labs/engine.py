@@ -6,7 +6,7 @@ then does is the policy, and what it costs is `StepTime`.
 """
 
 import math
-from collections import defaultdict, deque
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,9 @@ import numpy as np
 from labs import _moved
 from labs import step as step_law
 from labs import validation as check
+from labs._paging import replica_of
 from labs.step import StepTime
+from labs.timeline import Timeline
 from labs.validation import FloatArray, IntArray
 from labs.workload import Workload
 
@@ -28,6 +30,8 @@ __all__ = [
 ]
 
 POLICIES = ("mixed", "prefill_first", "chunked")
+MEMORIES = ("reserve", "paged")
+ADMITS = ("whole", "chunk")
 MOST_STEPS = 10_000_000
 
 __getattr__ = _moved.moved(__name__, ChatService="scenarios", serve_chat="scenarios")
@@ -38,100 +42,37 @@ def __dir__() -> list[str]:
 
 
 @dataclass(frozen=True)
-class Timeline:
-    """What became of a workload; arrays in the workload's order, times in seconds.
-
-    Attributes
-    ----------
-    first_token : array (n,)
-        When the first token came out; NaN where rejected.
-    finish : array (n,)
-        When the last token came out; NaN where rejected.
-    rejected : array (m,) of int
-        Indices of requests that could never fit.
-    steps : int
-        Number of steps.
-    busy : float
-        Seconds spent in steps.
-    mean_batch : float
-        Sequences decoded or prefilled, in whole or in part, per step.
-    peak_kv : int
-        Most tokens of KV memory reserved at once.
-    ttft : array (n,)
-        Time from arrival to the first token.
-    tpot : array (n,)
-        Time per output token after the first, ``(finish - first_token) / (output - 1)``; NaN where
-        there is only one.
-    latency : array (n,)
-        Time from arrival to the last token.
-    gap : array (k,)
-        Times between one token of an answer and the next.
-    gap_tokens : array (k,) of int
-        How many tokens waited each.
-
-    Examples
-    --------
-    >>> timeline = Engine(StepTime(1.0, 0.0, 0.0, 0.0)).run(Workload([0.5], [10], [3]))
-    >>> timeline.ttft.item(), timeline.tpot.item(), timeline.latency.item(), timeline.busy
-    (1.0, 1.0, 3.0, 3.0)
-    """
-
-    first_token: FloatArray
-    finish: FloatArray
-    rejected: IntArray
-    steps: int
-    busy: float
-    mean_batch: float
-    peak_kv: int
-    ttft: FloatArray
-    tpot: FloatArray
-    latency: FloatArray
-    gap: FloatArray
-    gap_tokens: IntArray
-
-    def tbt_quantile(self, p: float) -> float:
-        """Return the time between tokens that a fraction ``p`` of all tokens keep to, in seconds.
-
-        TPOT averages over an answer and hides a stall in it; this does not.
-
-        Parameters
-        ----------
-        p : float
-            Between 0 and 1.
-
-        Returns
-        -------
-        float
-            NaN where no answer has a second token.
-
-        Raises
-        ------
-        ValueError
-            If ``p`` is out of range.
-
-        Examples
-        --------
-        >>> timeline = Engine(StepTime(1.0, 0.0, 0.0, 0.0)).run(Workload([0.0], [10], [3]))
-        >>> timeline.tbt_quantile(0.99)
-        1.0
-        """
-        p = check.number("p", p, least=0, most=1)
-        if not self.gap.size:
-            return math.nan
-        order = np.argsort(self.gap)
-        share = np.cumsum(self.gap_tokens[order]) / self.gap_tokens.sum()
-        return float(self.gap[order][min(int(np.searchsorted(share, p)), order.size - 1)])
-
-
-@dataclass(frozen=True)
 class Engine:
     """One replica that batches continuously.
 
     ``mixed`` decodes every running sequence and prefills whole prompts of those just admitted, in
     one step. ``prefill_first`` only prefills in a step that admitted any. ``chunked`` gives a step
     ``token_budget`` tokens: one to each decoding sequence, always, the rest to unfinished prompts
-    in order of admission, in part where need be. KV memory for prompt and output is reserved at
-    admission and freed when the last token is out.
+    in order of admission, in part where need be.
+
+    With ``memory="reserve"``, KV memory for prompt and output is reserved at admission and freed
+    when the last token is out. With ``"paged"`` (policy ``chunked`` only) there are
+    ``⌊kv_tokens / block⌋`` blocks, taken as tokens come:
+
+    - At a boundary the running requests take tokens of the budget in order of admission: one if
+      decoding, else what is left to read. A request holds blocks for the tokens read or decoded up
+      to and including this step; the newest emitted token needs a slot only when it is decoded,
+      which makes ``prompt + output - 1`` slots in all. A request for which there can never be
+      room is rejected at the head of the line.
+    - Where no block is free, the running request admitted last is preempted, perhaps the asker
+      itself, whose turn then ends. Its blocks are freed and it goes to the head of those waiting.
+      It will have to read its prompt and all it has emitted, as prefill, and the step that
+      completes that emits the next token; its re-admission counts as the newest.
+    - Then, if none was preempted in this step, those waiting are admitted in order while budget
+      and ``max_batch`` allow: with ``admit="whole"`` only if free blocks hold all that it has to
+      read, less what is cached; with ``"chunk"`` if they hold the part read in this step. Either
+      way it takes only the blocks that this step reads.
+    - With ``prefix_cache``, ``Workload.blocks`` are the identities of a prompt's blocks, of
+      ``block`` tokens each. Full blocks are found again, from the step that reads them and by
+      later requests in that step too, all but the one with the last token to be read. Emitted
+      tokens have no identity, nor has a block that was read although another with its identity is
+      there. Blocks let go stay until their room is needed: the one let go longest ago makes room
+      first, of one request the last block first.
 
     Attributes
     ----------
@@ -148,11 +89,23 @@ class Engine:
         is longer by itself; None for no limit.
     token_budget : int
         Tokens of a step under ``chunked``.
+    memory : str
+        ``reserve`` or ``paged``.
+    block : int
+        Tokens of a block, where paged.
+    prefix_cache : bool
+        Whether blocks that were read are found again, where paged.
+    front : float
+        Seconds that a request spends in front of the engine: added to its first token and its last;
+        the engine's clock does not see it, but a user of a closed loop waits for it.
+    admit : str
+        ``whole`` (vLLM 0.19) or ``chunk`` (its V1 before), where paged.
 
     Raises
     ------
     ValueError
-        If an argument is out of range or the policy unknown.
+        If an argument is out of range or a name unknown, or memory is paged under another policy
+        than ``chunked``.
 
     References
     ----------
@@ -173,11 +126,25 @@ class Engine:
     policy: str = "mixed"
     max_prefill: int | None = None
     token_budget: int = 512
+    memory: str = "reserve"
+    block: int = 16
+    prefix_cache: bool = False
+    front: float = 0.0
+    admit: str = "whole"
 
     def __post_init__(self) -> None:
         check.instance("step_time", self.step_time, StepTime)
         check.one_of("policy", self.policy, POLICIES)
-        for name in ("max_batch", "token_budget"):
+        check.one_of("memory", self.memory, MEMORIES)
+        check.one_of("admit", self.admit, ADMITS)
+        check.instance("prefix_cache", self.prefix_cache, bool)
+        if self.memory == "paged" and self.policy != "chunked":
+            raise check.refuse("policy", "'chunked' where memory is paged", self.policy)
+        if self.memory != "paged" and self.prefix_cache:
+            raise check.refuse("prefix_cache", "False where memory is reserved", True)
+        front = check.number("front", self.front, least=0, most=check.MOST)
+        object.__setattr__(self, "front", front)
+        for name in ("max_batch", "token_budget", "block"):
             object.__setattr__(self, name, check.count(name, getattr(self, name)))
         for name in ("kv_tokens", "max_prefill"):
             if getattr(self, name) is not None:
@@ -207,11 +174,70 @@ class Engine:
         [3.0]
         """
         check.instance("workload", workload, Workload)
-        parts = workload.prompt // self.token_budget if self.policy == "chunked" else 0
-        steps = workload.output + parts
+        self._refuse_endless("workload", workload.prompt, workload.output)
+        replica = replica_of(self)
+        replica.offer_all(workload)
+        replica.advance()
+        return replica.timeline()
+
+    def run_closed(
+        self,
+        prompt: IntArray,
+        output: IntArray,
+        users: int,
+        blocks: Sequence[Sequence[Hashable]] | None = None,
+    ) -> Timeline:
+        """Serve a closed loop: so many users at a time, each sending the next once one is out.
+
+        It is what benchmark tools do with a number of concurrent requests. All users send one at
+        time 0; a user whose request is rejected sends the next at once.
+
+        Parameters
+        ----------
+        prompt : array (n,) of int
+            Lengths of the prompts in tokens, in the order in which they are sent.
+        output : array (n,) of int
+            Lengths of the answers in tokens.
+        users : int
+            At least 1.
+        blocks : sequence of sequences or None
+            As `labs.workload.Workload` has them.
+
+        Returns
+        -------
+        Timeline
+            Its ``arrival`` says when each was sent.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of range, lengths differ, or a request takes above ten million
+            steps.
+
+        Examples
+        --------
+        >>> timeline = Engine(StepTime(1.0, 0.0, 0.0, 0.0)).run_closed([10] * 3, [2] * 3, users=2)
+        >>> timeline.arrival.tolist(), timeline.finish.tolist()
+        ([0.0, 0.0, 2.0], [2.0, 2.0, 4.0])
+        """
+        users = check.count("users", users)
+        size = check.sequence("prompt", prompt, least=1, whole=True).size
+        given = None if blocks is None else tuple(blocks)
+        sent = Workload(np.zeros(size), prompt, output, given)  # type: ignore[arg-type]
+        self._refuse_endless("output", sent.prompt, sent.output)
+        replica = replica_of(self)
+        named = [()] * size if sent.blocks is None else sent.blocks
+        replica.later.extend(zip(sent.prompt.tolist(), sent.output.tolist(), named, strict=True))
+        for _ in range(min(users, size)):
+            replica.next_user(0.0)
+        replica.advance()
+        return replica.timeline()
+
+    def _refuse_endless(self, name: str, prompt: IntArray, output: IntArray) -> None:
+        parts = prompt // self.token_budget if self.policy == "chunked" else 0
+        steps = output + parts
         if (steps > MOST_STEPS).any():
-            raise check.refuse("workload", f"of at most {MOST_STEPS} steps a request", steps.max())
-        return _Replica(self, workload).serve()
+            raise check.refuse(name, f"of at most {MOST_STEPS} steps a request", steps.max())
 
     def alone(self, workload: Workload) -> tuple[FloatArray, FloatArray]:
         """Return the TTFT and TPOT that each request would have if it were alone.
@@ -244,175 +270,26 @@ class Engine:
         """
         check.instance("workload", workload, Workload)
         step, prompt, output = self.step_time, workload.prompt, workload.output
-        fits = prompt + output <= (math.inf if self.kv_tokens is None else self.kv_tokens)
-        whole = np.zeros_like(prompt)
+        room = math.inf if self.kv_tokens is None else self.kv_tokens
+        if self.memory == "paged":
+            fits = prompt + output - 1 <= room // self.block * self.block
+        else:
+            fits = prompt + output <= room
+        found = np.zeros_like(prompt)
+        if self.prefix_cache and workload.blocks is not None:
+            named = np.array([len(blocks) for blocks in workload.blocks], dtype=np.int64)
+            found = np.minimum(named, (prompt - 1) // self.block) * self.block
+        whole, left = np.zeros_like(prompt), prompt - found
         if self.policy == "chunked":
-            whole = (prompt - 1) // self.token_budget
-        last = np.asarray(prompt - whole * self.token_budget, dtype=np.float64)
+            whole = (left - 1) // self.token_budget
+        last = np.asarray(left - whole * self.token_budget, dtype=np.float64)
         read = np.where(whole, whole * np.asarray(step.seconds(self.token_budget)), 0.0)
         earlier = step_law.pairs_before(prompt) - step_law.pairs_before(last)
+        earlier = earlier - step_law.pairs_before(found)
         read = (
             read + step.seconds(last, pairs=step_law.pairs_before(last)) + step.prefill_kv * earlier
         )
-        ttft = np.where(fits, read, math.inf)
+        ttft = np.where(fits, read, math.inf) + self.front
         # The contexts before the decodes run from prompt + 1 to prompt + output - 1.
         decode = step.seconds(decoding=1.0, kv=prompt + output / 2)
         return ttft, np.where(fits & (output > 1), decode, math.nan)
-
-
-class _Replica:
-    """An engine at work: the requests, what waits, what runs and what is reserved."""
-
-    def __init__(self, engine: Engine, workload: Workload) -> None:
-        self.engine = engine
-        self.workload = workload
-        self.arrival = workload.arrival.tolist()
-        self.prompt = workload.prompt.tolist()
-        self.output = workload.output.tolist()
-        self.first_token = [math.nan] * len(workload)
-        self.finish = [math.nan] * len(workload)
-        self.rejected: list[int] = []
-        self.head = 0
-        self.running = 0
-        self.reserved = 0
-        self.peak_kv = 0
-        self.unfinished: deque[list[int]] = deque()
-        self.gap: list[float] = []
-        self.gap_tokens: list[int] = []
-
-    def serve(self) -> Timeline:
-        """Step until every request is out.
-
-        A decoding sequence emits a token in every step that decodes, so the decode step that emits
-        its last token is known when its prompt completes: a step costs the same however many
-        sequences are in it.
-        """
-        step_seconds, policy = step_law.law(self.engine.step_time), self.engine.policy
-        prompt, output = self.prompt, self.output
-        arrival, requests = self.arrival, len(self.arrival)
-        last_decode: defaultdict[int, list[int]] = defaultdict(list)
-        now = decoded = -math.inf
-        busy = 0.0
-        fresh: list[float] = []
-        steps = decode_steps = sequences = active = context = 0
-        while True:
-            arrived = self.head < requests and arrival[self.head] <= now
-            admitted = self._admit(now) if arrived else []
-            if not self.running:
-                if self.head == requests:
-                    break
-                now = arrival[self.head]
-                continue
-            if policy == "chunked":
-                self.unfinished.extend([index, prompt[index]] for index in admitted)
-                prefilled, tokens, pairs, completed = self._chunks(
-                    self.engine.token_budget - active
-                )
-            else:
-                prefilled, completed = len(admitted), admitted
-                tokens = sum([prompt[index] for index in admitted]) if admitted else 0
-                pairs = sum([step_law.pairs_before(prompt[index]) for index in admitted])
-            decodes = active and not (policy == "prefill_first" and admitted)
-            decoding, kv = (active, context) if decodes else (0, 0)
-            lasts = step_seconds(tokens, decoding, kv, pairs)
-            now += lasts
-            busy += lasts
-            steps += 1
-            sequences += decoding + prefilled
-            if decoding:
-                self._note_gaps(now, decoded, decoding, fresh)
-                decoded, fresh = now, []
-                decode_steps += 1
-                context += decoding
-                for index in last_decode.pop(decode_steps, ()):
-                    active -= 1
-                    context -= self._release(index, now)
-            for index in completed:
-                self.first_token[index] = now
-                if output[index] == 1:
-                    self._release(index, now)
-                else:
-                    active += 1
-                    fresh.append(now)
-                    context += prompt[index] + 1
-                    last_decode[decode_steps + output[index] - 1].append(index)
-        return self._timeline(steps, busy, sequences / steps if steps else 0.0)
-
-    def _admit(self, now: float) -> list[int]:
-        """Admit from the head of the line until one does not fit; reject what never could."""
-        engine = self.engine
-        kv_tokens = math.inf if engine.kv_tokens is None else engine.kv_tokens
-        whole_prompts = engine.policy != "chunked"
-        room = (engine.max_prefill if whole_prompts else None) or math.inf
-        admitted: list[int] = []
-        while self.head < len(self.arrival) and self.arrival[self.head] <= now:
-            tokens = self.prompt[self.head]
-            need = tokens + self.output[self.head]
-            if need > kv_tokens:
-                self.rejected.append(self.head)
-                self.head += 1
-                continue
-            if self.running == engine.max_batch or self.reserved + need > kv_tokens:
-                break
-            if admitted and tokens > room:
-                break
-            admitted.append(self.head)
-            self.head += 1
-            self.running += 1
-            self.reserved += need
-            room -= tokens
-        self.peak_kv = max(self.peak_kv, self.reserved)
-        return admitted
-
-    def _chunks(self, budget: int) -> tuple[int, int, float, list[int]]:
-        """Spend a budget on unfinished prompts: touched, tokens, pairs, prompts completed."""
-        touched = tokens = 0
-        pairs = 0.0
-        completed = []
-        while self.unfinished and tokens < budget:
-            left = self.unfinished[0]
-            part = min(left[1], budget - tokens)
-            pairs += step_law.pairs_before(part, self.prompt[left[0]] - left[1])
-            left[1] -= part
-            tokens += part
-            touched += 1
-            if not left[1]:
-                completed.append(self.unfinished.popleft()[0])
-        return touched, tokens, pairs, completed
-
-    def _note_gaps(self, now: float, decoded: float, decoding: int, fresh: list[float]) -> None:
-        """Note how long each token of a decode step came after the one before it."""
-        older = decoding - len(fresh)
-        if older:
-            self.gap.append(now - decoded)
-            self.gap_tokens.append(older)
-        for first_token in fresh:
-            self.gap.append(now - first_token)
-            self.gap_tokens.append(1)
-
-    def _release(self, index: int, now: float) -> int:
-        """Note that a request is out, free its memory and return its whole context."""
-        self.finish[index] = now
-        need: int = self.prompt[index] + self.output[index]
-        self.reserved -= need
-        self.running -= 1
-        return need
-
-    def _timeline(self, steps: int, busy: float, mean_batch: float) -> Timeline:
-        arrival, output = self.workload.arrival, self.workload.output
-        first_token, finish = np.array(self.first_token), np.array(self.finish)
-        several = np.where(output > 1, output - 1, np.nan)
-        return Timeline(
-            first_token=first_token,
-            finish=finish,
-            rejected=np.array(self.rejected, dtype=np.int64),
-            steps=steps,
-            busy=busy,
-            mean_batch=mean_batch,
-            peak_kv=self.peak_kv,
-            ttft=first_token - arrival,
-            tpot=(finish - first_token) / several,
-            latency=finish - arrival,
-            gap=np.array(self.gap),
-            gap_tokens=np.array(self.gap_tokens, dtype=np.int64),
-        )

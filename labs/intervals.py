@@ -302,5 +302,7 @@ def percentile(sample: FloatArray, p: float) -> float:
 
 def _binomial(tail: float, trials: int, p: float) -> int:
     """Return the least count that a binomial stays at or below with this probability."""
-    count = int(np.ceil(special.bdtrik(tail, trials, p)))
+    solved = special.bdtrik(tail, trials, p)
+    # No solution for a chance that is next to none: nothing happens, then.
+    count = 0 if np.isnan(solved) else int(np.ceil(solved))
     return count - 1 if count and special.bdtr(count - 1, trials, p) >= tail else count

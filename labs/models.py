@@ -88,17 +88,20 @@ class Model:
         for name in ("name", "source"):
             check.instance(name, getattr(self, name), str)
         for name in ("layers", "kv_heads", "head_dim"):
-            check.count(name, getattr(self, name), most=1_000_000)
+            object.__setattr__(self, name, check.count(name, getattr(self, name), most=1_000_000))
         for name in ("hidden", "heads", "vocabulary", "experts"):
-            check.count(name, getattr(self, name), least=0, most=100_000_000)
+            whole = check.count(name, getattr(self, name), least=0, most=100_000_000)
+            object.__setattr__(self, name, whole)
         check.number("parameters", self.parameters, least=1, most=check.MOST)
-        check.count("experts_per_token", self.experts_per_token, least=0, most=self.experts)
+        few = check.count("experts_per_token", self.experts_per_token, least=0, most=self.experts)
+        object.__setattr__(self, "experts_per_token", few)
         if bool(self.experts) != bool(self.experts_per_token):
             raise check.refuse("experts_per_token", "above 0 where there are experts", 0)
         check.number("state", self.state, least=0, most=check.MOST)
         if self.active_parameters is None:
             object.__setattr__(self, "active_parameters", self.parameters)
-        check.number("active_parameters", self.active_parameters, least=1, most=self.parameters)
+        most = float(self.parameters)
+        check.number("active_parameters", self.active_parameters, least=1, most=most)
         if not self.heads:
             object.__setattr__(self, "heads", self.kv_heads)
         if not self.caches:

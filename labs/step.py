@@ -155,16 +155,19 @@ def law(
     base, prefill_token, sequence = cost.base, cost.prefill_token, cost.sequence
     kv_token, prefill_kv, overlap = cost.kv_token, cost.prefill_kv, cost.overlap
     weights, experts, missed = cost.weights, cost.experts, 1 - cost.share
-    plain = isinstance(cost, StepTime) and not (cost.weights or cost.experts)
+    if isinstance(cost, StepTime) and not (cost.weights or cost.experts):
+
+        def plain(prefill: Any, decoding: Any, kv: Any, pairs: Any) -> Any:
+            passed = prefill_token * prefill
+            return base + passed + sequence * decoding + kv_token * kv + prefill_kv * pairs
+
+        return plain
 
     def seconds(prefill: Any, decoding: Any, kv: Any, pairs: Any) -> Any:
-        if plain:
-            passed = prefill_token * prefill
-        else:
-            tokens = prefill + decoding
-            read, compute = weights + experts * (1 - missed**tokens), prefill_token * tokens
-            longer, shorter = most(read, compute), least(read, compute)
-            passed = longer * (1 + (shorter / (longer + 1e-300)) ** overlap) ** (1 / overlap)
+        tokens = prefill + decoding
+        read, compute = weights + experts * (1 - missed**tokens), prefill_token * tokens
+        longer, shorter = most(read, compute), least(read, compute)
+        passed = longer * (1 + (shorter / (longer + 1e-300)) ** overlap) ** (1 / overlap)
         return base + passed + sequence * decoding + kv_token * kv + prefill_kv * pairs
 
     return seconds

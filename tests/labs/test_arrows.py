@@ -17,10 +17,11 @@ from labs import evidence
 #: From below. A module may import those of its own floor and below, and none in a circle.
 FLOORS = {
     "ground": "validation _extras _moved _version intervals batch_times machine traces "
-    "number_types devices model_config models step",
-    "mechanisms": "batch_queue bounds caching contracts digits distillation engine fitting "
-    "forecasts hardware law precision profiles quantization queueing safety simulation slo sweep "
-    "work workload",
+    "number_types devices model_config models step timeline _blocks",
+    "mechanisms": "_answer_times batch_queue bounds caching calibration contracts digits "
+    "distillation engine fitting forecasts hardware law precision profiles quantization queueing "
+    "safety simulation slo sweep "
+    "_replica _paging work workload",
     "scenarios": "economics planning scenarios scheduling",
     "evidence": "evidence",
     "shown": "prose style explore explore_parts explore_widget checks",
@@ -128,6 +129,7 @@ MOVED: dict[str, dict[str, str]] = {
     "engine": {
         **dict.fromkeys(("ChatService", "serve_chat"), "scenarios"),
         "StepTime": "step",
+        "Timeline": "timeline",
     },
     "models": {"Cache": "model_config"},
     "economics": dict.fromkeys(("Plan", "plan"), "planning"),
