@@ -144,11 +144,15 @@ def _read(name: str) -> dict[str, dict[str, object]]:
 
 
 #: Price lists by market; prices of two markets are not compared. ``Device.price`` is of the first.
+#:
+#: :meta hide-value:
 PRICES: dict[str, PriceList] = {
     market: PriceList(market, **fields)  # type: ignore[arg-type]
     for market, fields in _read("prices.json").items()
 }
 #: The accelerators by name, their peaks dense, from ``devices.json``.
+#:
+#: :meta hide-value:
 DEVICES: dict[str, Device] = {
     name: Device(name=name, price=next(iter(PRICES.values())).prices.get(name), **fields)  # type: ignore[arg-type]
     for name, fields in _read("devices.json").items()

@@ -337,6 +337,8 @@ def _models() -> dict[str, Model]:
 
 
 #: The language models by name, read from the configurations in ``models.json``.
+#:
+#: :meta hide-value:
 MODELS: dict[str, Model] = _models()
 
 

@@ -263,6 +263,8 @@ _known: dict[str, Any] = json.loads(
     resources.files("labs").joinpath("profiles.json").read_text("utf-8")
 )
 #: Those that were fitted, from ``profiles.json``.
+#:
+#: :meta hide-value:
 PROFILES: tuple[Profile, ...] = tuple(
     Profile(
         **{

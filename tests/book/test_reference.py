@@ -33,7 +33,7 @@ def test_every_public_name_is_on_the_page_once(page: str) -> None:
 
 
 def test_names_in_docstrings_are_links(page: str) -> None:
-    assert re.search(r'href="#labs\.hardware\.DEVICES"', page)
+    assert re.search(r'href="#labs\.devices\.DEVICES"', page)
     assert re.search(r'href="#labs\.queueing\.Queue"', page)
 
 
