@@ -187,7 +187,10 @@ class AnswerTimes:
             if not turn:
                 begun = costs * (took[kept].sum() / max(float(now.sum()), 1e-300))
                 felt = slope.mean(axis=0) / tokens[kept].mean()
-                loose = np.maximum(HELD * begun, 0.1 * pace / np.maximum(felt, 1e-300))
+                # What no answer feels stays where it began.
+                unfelt = felt * (begun + scale) < 1e-9 * pace
+                loose = np.maximum(HELD * begun, 0.1 * pace / np.where(unfelt, np.inf, felt))
+                loose = np.where(loose > 0, loose, scale)
             off = (took[kept] - now) * weight
             if turn:
                 noise = max(1.4826 * float(np.median(np.abs(off - np.median(off)))), 1e-5)

@@ -22,6 +22,7 @@ EXTRAS = {
     "distributed": "sweep",
     "jsonschema": "contracts",
     "referencing": "contracts",
+    "pandas": "logs",
 }
 #: Packages that are installed under another name than they are imported.
 PACKAGES = {"sklearn": "scikit-learn", "IPython": "ipython"}

@@ -249,7 +249,18 @@ def _objects(trace: IntArray) -> list[int]:
 
 
 def _identities(name: str, value: object) -> IntArray:
-    """Return whole numbers as they are: a 64-bit hash has more digits than a float holds."""
+    """Return whole numbers as they are, or numbered where 64 bits do not hold them.
+
+    A hash has more digits than a float holds, so none is made one on the way.
+    """
+    if isinstance(value, np.ndarray) and value.dtype.kind in "iu" and value.ndim == 1:
+        return value
+    if isinstance(value, list | tuple) and all(type(item) is int for item in value):
+        try:
+            return np.array(value, dtype=np.int64)
+        except OverflowError:
+            number: dict[int, int] = {}
+            return np.array([number.setdefault(item, len(number)) for item in value])
     check.sequence(name, value, whole=True, least=-NEVER, most=NEVER)
     return np.asarray(value).astype(np.int64)
 
@@ -262,7 +273,10 @@ def _requests(requests: Sequence[Sequence[int]]) -> list[list[int]]:
     if listed is None or isinstance(requests, str):
         raise check.refuse("requests", "a sequence of sequences of blocks", requests)
     return [
-        _identities(f"requests[{index}]", blocks).tolist() for index, blocks in enumerate(listed)
+        list(blocks)
+        if isinstance(blocks, list | tuple) and all(type(block) is int for block in blocks)
+        else _identities(f"requests[{index}]", blocks).tolist()
+        for index, blocks in enumerate(listed)
     ]
 
 

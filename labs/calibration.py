@@ -69,8 +69,9 @@ class Calibration:
     >>> seen = truth.run(asked)
     >>> run = Run(asked.arrival, asked.prompt, asked.output, seen.first_token, seen.finish)
     >>> found = fit(run, Engine(StepTime(5e-3, 80e-6, 30e-6, 2e-7), policy="chunked"))
-    >>> round(1e3 * found.step_time.base, 1), round(1e3 * found.front)
-    (7.0, 10)
+    >>> low, high = found.interval["base"]
+    >>> round(1e3 * low, 1), round(1e3 * found.step_time.base, 1), round(1e3 * high, 1)
+    (7.0, 7.0, 7.0)
     """
 
     step_time: StepTime
@@ -101,7 +102,17 @@ class Calibration:
 
         Examples
         --------
-        See `Calibration`.
+        >>> from labs.measured import Run
+        >>> from labs.workload import azure_chat
+        >>> asked = azure_chat(60, 4.0, np.random.default_rng(1))
+        >>> truth = Engine(StepTime(7e-3, 60e-6, 40e-6, 1e-7), policy="chunked")
+        >>> seen = truth.run(asked)
+        >>> run = Run(asked.arrival, asked.prompt, asked.output, seen.first_token, seen.finish)
+        >>> found = fit(run, Engine(StepTime(5e-3, 80e-6, 30e-6, 2e-7), policy="chunked"))
+        >>> later = azure_chat(60, 4.0, np.random.default_rng(2))
+        >>> error = found.forecast(later).latency.mean() / truth.run(later).latency.mean() - 1
+        >>> bool(abs(error) < 0.01)
+        True
         """
         return self.engine.run(workload)
 
@@ -132,7 +143,15 @@ class Calibration:
 
         Examples
         --------
-        See `Calibration`.
+        >>> from labs.measured import Run
+        >>> from labs.workload import azure_chat
+        >>> asked = azure_chat(60, 4.0, np.random.default_rng(1))
+        >>> seen = Engine(StepTime(7e-3, 60e-6, 40e-6, 1e-7), policy="chunked").run(asked)
+        >>> run = Run(asked.arrival, asked.prompt, asked.output, seen.first_token, seen.finish)
+        >>> found = fit(run, Engine(StepTime(5e-3, 80e-6, 30e-6, 2e-7), policy="chunked"))
+        >>> latency = found.tails(asked)["latency"]
+        >>> bool((latency.low <= latency.mid).all() and (latency.mid <= latency.high).all())
+        True
         """
         asked = check.sequence("quantiles", quantiles, least=check.LEAST, most=1)
         sizes = (workload, asked)
@@ -191,7 +210,14 @@ def fit(run: Any, engine: Engine, requests: int | None = None) -> Calibration:
 
     Examples
     --------
-    See `Calibration`.
+    >>> from labs.measured import Run
+    >>> from labs.workload import azure_chat
+    >>> asked = azure_chat(60, 4.0, np.random.default_rng(1))
+    >>> seen = Engine(StepTime(7e-3, 60e-6, 40e-6, 1e-7), policy="chunked").run(asked)
+    >>> run = Run(asked.arrival, asked.prompt, asked.output, seen.first_token, seen.finish)
+    >>> found = fit(run, Engine(StepTime(5e-3, 80e-6, 30e-6, 2e-7), policy="chunked"))
+    >>> round(1e3 * found.step_time.base, 1), round(1e6 * found.step_time.prefill_token)
+    (7.0, 60)
     """
     check.instance("engine", engine, Engine)
     limit = MOST if requests is None else check.count("requests", requests)

@@ -6,15 +6,13 @@ then does is the policy, and what it costs is `StepTime`.
 """
 
 import math
-from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from labs import _moved
+from labs import _moved, _paging
 from labs import step as step_law
 from labs import validation as check
-from labs._paging import replica_of
 from labs.step import StepTime
 from labs.timeline import Timeline
 from labs.validation import FloatArray, IntArray
@@ -175,7 +173,7 @@ class Engine:
         """
         check.instance("workload", workload, Workload)
         self._refuse_endless("workload", workload.prompt, workload.output)
-        replica = replica_of(self)
+        replica = _paging.replica_of(self)
         replica.offer_all(workload)
         replica.advance()
         return replica.timeline()
@@ -185,7 +183,7 @@ class Engine:
         prompt: IntArray,
         output: IntArray,
         users: int,
-        blocks: Sequence[Sequence[Hashable]] | None = None,
+        blocks: tuple[tuple[int, ...], ...] | None = None,
     ) -> Timeline:
         """Serve a closed loop: so many users at a time, each sending the next once one is out.
 
@@ -200,7 +198,7 @@ class Engine:
             Lengths of the answers in tokens.
         users : int
             At least 1.
-        blocks : sequence of sequences or None
+        blocks : tuple of tuples of int, or None
             As `labs.workload.Workload` has them.
 
         Returns
@@ -222,10 +220,9 @@ class Engine:
         """
         users = check.count("users", users)
         size = check.sequence("prompt", prompt, least=1, whole=True).size
-        given = None if blocks is None else tuple(blocks)
-        sent = Workload(np.zeros(size), prompt, output, given)  # type: ignore[arg-type]
+        sent = Workload(np.zeros(size), prompt, output, blocks)
         self._refuse_endless("output", sent.prompt, sent.output)
-        replica = replica_of(self)
+        replica = _paging.replica_of(self)
         named = [()] * size if sent.blocks is None else sent.blocks
         replica.later.extend(zip(sent.prompt.tolist(), sent.output.tolist(), named, strict=True))
         for _ in range(min(users, size)):

@@ -87,6 +87,7 @@ class Model:
     def __post_init__(self) -> None:
         for name in ("name", "source"):
             check.instance(name, getattr(self, name), str)
+        check.instance("tied", self.tied, bool)
         for name in ("layers", "kv_heads", "head_dim"):
             object.__setattr__(self, name, check.count(name, getattr(self, name), most=1_000_000))
         for name in ("hidden", "heads", "vocabulary", "experts"):
@@ -104,6 +105,10 @@ class Model:
         check.number("active_parameters", self.active_parameters, least=1, most=most)
         if not self.heads:
             object.__setattr__(self, "heads", self.kv_heads)
+        if not isinstance(self.caches, tuple) or not all(
+            isinstance(cache, Cache) for cache in self.caches
+        ):
+            raise check.refuse("caches", "a tuple of Caches", self.caches)
         if not self.caches:
             object.__setattr__(self, "caches", (self._keys_and_values(),))
 

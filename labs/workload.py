@@ -1,17 +1,13 @@
 """Requests as a server meets them: when they arrive and how long prompts and answers are."""
 
-import csv
-import json
-import re
-from collections.abc import Callable, Iterator
+import warnings
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from os import PathLike
-from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from labs import _log_times, _logs
 from labs import validation as check
+from labs._log_files import Path
 from labs.traces import (
     PrefixCache,
     azure_chat_facts,
@@ -34,31 +30,7 @@ __all__ = [
     "zipf",
 ]
 
-Path = str | PathLike[str]
-Record = TypeVar("Record")
-
-TICKS = 1_000_000_000
-TIMESTAMP = r"(\S+[T ]\d\d:\d\d(?::\d\d)?)(?:[.,](\d+))?(Z|[+-]\d\d:?\d\d)?"
-LONGEST = 10**12
 MOST_REQUESTS = 100_000_000
-
-
-class _Moment(NamedTuple):
-    """An arrival as a log tells it: seconds as they stand, or a timestamp in whole ticks.
-
-    Attributes
-    ----------
-    value : float or int
-        Seconds; or nanoseconds since the year 2000, which a float would round.
-    second : int
-        Of these units make a second: 1 or `TICKS`.
-    """
-
-    value: float | int
-    second: int
-
-
-Row = tuple[_Moment, int, int, tuple[int, ...] | None]
 
 
 @dataclass(frozen=True)
@@ -219,7 +191,7 @@ def read_azure(path: Path) -> Workload:
     Parameters
     ----------
     path : path
-        A CSV file of AzurePublicDataset, 2023.
+        A CSV file of AzurePublicDataset, 2023 or 2024.
 
     Returns
     -------
@@ -252,19 +224,33 @@ def read_azure(path: Path) -> Workload:
     return read_csv(path, arrival="TIMESTAMP", prompt="ContextTokens", output="GeneratedTokens")
 
 
-def read_csv(path: Path, arrival: str, prompt: str, output: str) -> Workload:
+def read_csv(
+    path: Path,
+    arrival: str,
+    prompt: str,
+    output: str,
+    unit: str | None = None,
+    zone: str | None = None,
+) -> Workload:
     r"""Read a request log of your own.
+
+    Requests with an answer of no tokens are left out, and a warning says how many.
 
     Parameters
     ----------
     path : path
-        A CSV file with a header line.
+        A CSV file with a header line, or one compressed by gzip, bzip2 or xz.
     arrival : str
-        Name of its column of arrivals: all in seconds, or all ISO 8601 timestamps.
+        Name of its column of arrivals: all numbers, or all ISO 8601 timestamps.
     prompt : str
         Name of its column of prompt lengths, in tokens.
     output : str
         Name of its column of answer lengths, in tokens.
+    unit : str or None
+        ``s``, ``ms``, ``us`` or ``ns`` of numbers; None recognises times since 1970 and a column
+        name that ends in a unit, and takes the rest for seconds, unless it could be another.
+    zone : str or None
+        Of timestamps that name none: an IANA name or an offset.
 
     Returns
     -------
@@ -274,7 +260,8 @@ def read_csv(path: Path, arrival: str, prompt: str, output: str) -> Workload:
     Raises
     ------
     ValueError
-        Names the file, the line and the reason when a column is missing or a row malformed.
+        Names the file, the line and the reason when a column is missing or a row malformed, or
+        what times are cannot be told.
 
     Examples
     --------
@@ -286,14 +273,8 @@ def read_csv(path: Path, arrival: str, prompt: str, output: str) -> Workload:
     >>> requests.arrival.tolist(), requests.prompt.tolist()
     ([0.0, 0.5], [20, 100])
     """
-
-    def parse(fields: dict[str, str | None]) -> Row:
-        time, before, after = fields[arrival], fields[prompt], fields[output]
-        if time is None or before is None or after is None:
-            raise ValueError("the row ends early")
-        return _moment(time), _tokens(before), _tokens(after), None
-
-    return _workload(path, _csv_records(path, (arrival, prompt, output)), parse)
+    names = {"arrival": arrival, "prompt": prompt, "output": output}
+    return _workload(path, _logs.read_columns(path, names, _log_times.Clock(unit, zone)))
 
 
 def read_mooncake(path: Path) -> Workload:
@@ -332,24 +313,9 @@ def read_mooncake(path: Path) -> Workload:
     ([0.0, 3.0], ((0, 7), (0, 7)))
     """
 
-    def parse(text: str) -> Row:
-        request = json.loads(text)
-        if not isinstance(request, dict):
-            raise ValueError("a request must be a JSON object")
-        for field in ("timestamp", "input_length", "output_length", "hash_ids"):
-            if field not in request:
-                raise ValueError(f"no field named {field}")
-        blocks = request["hash_ids"]
-        if not isinstance(blocks, list) or not all(type(block) is int for block in blocks):
-            raise ValueError(f"hash_ids must be a list of whole numbers, got {blocks!r}")
-        return (
-            _milliseconds(request["timestamp"]),
-            _tokens(request["input_length"]),
-            _tokens(request["output_length"]),
-            tuple(blocks),
-        )
-
-    return _workload(path, _lines(path), parse)
+    names = {"arrival": "timestamp", "prompt": "input_length", "output": "output_length"}
+    clock = _log_times.Clock("ms", None)
+    return _workload(path, _logs.read_columns(path, names, clock, True, blocks="hash_ids"))
 
 
 def azure_chat(n: int, rate: float, rng: np.random.Generator) -> Workload:
@@ -481,65 +447,21 @@ def zipf(objects: int, exponent: float, n: int, rng: np.random.Generator) -> Int
     return np.minimum(found, objects - 1)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a file with their numbers, naming the line that is not UTF-8."""
-    if not isinstance(path, str | PathLike):
-        raise check.refuse("path", "a path", path)
-    with open(path, "rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as problem:
-                raise ValueError(f"{path}:{number}: not UTF-8 text: {problem.reason}") from None
-
-
-def _csv_records(
-    path: Path, columns: tuple[str, ...]
-) -> Iterator[tuple[int, dict[str, str | None]]]:
-    for name, column in zip(("arrival", "prompt", "output"), columns, strict=True):
-        check.instance(name, column, str)
-    started = 1
-
-    def texts() -> Iterator[str]:
-        nonlocal started
-        for number, text in _lines(path):
-            started = number
-            yield text
-
-    reader = csv.DictReader(texts(), strict=True)
-    try:
-        missing = sorted(set(columns) - set(reader.fieldnames or []))
-        if missing:
-            raise ValueError(f"{path}:1: no column named {', '.join(missing)}")
-        for fields in reader:
-            yield started, fields
-    except csv.Error as problem:
-        raise ValueError(f"{path}:{started}: {problem}") from None
-
-
-def _workload(
-    path: Path, records: Iterator[tuple[int, Record]], parse: Callable[[Record], Row]
-) -> Workload:
-    """Collect requests in order of arrival, naming the line of a record that cannot be parsed."""
-    requests: list[Row] = []
-    for line, record in records:
-        try:
-            requests.append(parse(record))
-            if requests[-1][0].second != requests[0][0].second:
-                raise ValueError("arrival mixes seconds and timestamps")
-        except (ValueError, RecursionError) as problem:
-            raise ValueError(f"{path}:{line}: {problem}") from None
-    if not requests:
-        raise ValueError(f"{path}:1: holds no requests")
-    requests.sort(key=lambda request: request[0].value)
-    arrival, prompt, output, blocks = zip(*requests, strict=True)
-    first, second = arrival[0]
-    return Workload(
-        np.array([(moment.value - first) / second for moment in arrival]),
-        np.array(prompt),
-        np.array(output),
-        None if blocks[0] is None else blocks,
-    )
+def _workload(path: Path, found: _logs.Columns) -> Workload:
+    """Order requests by arrival; those without an answer were left out."""
+    arrival = found.times["arrival"]
+    if not arrival.size:
+        raise ValueError(f"{path}:1: holds no requests that have an answer")
+    if found.failed:
+        of = f"{found.failed} of {found.failed + arrival.size} requests"
+        warnings.warn(f"{path}: {of} have no answer and are left out", stacklevel=3)
+    prompt, output, blocks = found.counts["prompt"], found.counts["output"], found.blocks
+    if (arrival[1:] < arrival[:-1]).any():
+        order = np.argsort(arrival, kind="stable")
+        arrival, prompt, output = arrival[order], prompt[order], output[order]
+        blocks = None if blocks is None else [blocks[i] for i in order.tolist()]
+    since = _log_times.since_first(arrival, arrival[0])
+    return Workload(since, prompt, output, None if blocks is None else tuple(blocks))
 
 
 def _mask(name: str, value: object, size: int) -> BoolArray:
@@ -552,46 +474,3 @@ def _mask(name: str, value: object, size: int) -> BoolArray:
     if mask.size != size:
         raise check.refuse(name, f"of length {size}", f"length {mask.size}")
     return mask
-
-
-def _milliseconds(value: object) -> _Moment:
-    if type(value) not in (int, float) or not abs(float(value)) < 1e15:  # type: ignore[arg-type]
-        raise ValueError(f"timestamp must be a number of milliseconds, got {value!r}")
-    return _Moment(float(value) / 1000, second=1)  # type: ignore[arg-type]
-
-
-def _moment(value: str | float) -> _Moment:
-    """Read seconds, or an ISO 8601 timestamp."""
-    try:
-        seconds = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return _Moment(_timestamp(str(value)), second=TICKS)
-    if not np.isfinite(seconds):
-        raise ValueError(f"arrival must be finite, got {value!r}")
-    return _Moment(seconds, second=1)
-
-
-def _timestamp(text: str) -> int:
-    """Return nanoseconds since the year 2000; ``datetime`` alone stops at microseconds."""
-    found = re.fullmatch(TIMESTAMP, text.strip())
-    try:
-        whole = datetime.fromisoformat((found[1] + (found[3] or "+00:00")) if found else text)
-    except ValueError:
-        raise ValueError(f"arrival must be seconds or a timestamp, got {text!r}") from None
-    if whole.tzinfo is None:
-        whole = whole.replace(tzinfo=UTC)
-    since = whole - datetime(2000, 1, 1, tzinfo=UTC)
-    fraction = (found[2] or "") if found else ""
-    return (since.days * 86_400 + since.seconds) * TICKS + int(fraction[:9].ljust(9, "0"))
-
-
-def _tokens(value: str | float) -> int:
-    try:
-        tokens = int(value)
-        exact = isinstance(value, str) or (type(value) is not bool and tokens == value)
-    except (TypeError, ValueError, OverflowError):
-        exact = False
-    if not exact or not 1 <= tokens <= LONGEST:
-        shown = value if len(str(value)) < 40 else str(value)[:37] + "..."
-        raise ValueError(f"tokens must be a whole number from 1 to 10¹², got {shown!r}")
-    return tokens

@@ -19,6 +19,16 @@ settings.load_profile("labs")
 
 
 @pytest.fixture
+def shared() -> Path:
+    """The shared files; a test that asks for them is skipped where they are not."""
+    from shared_files import SHARED
+
+    if not SHARED.is_dir():
+        pytest.skip("the shared files are not here")
+    return SHARED
+
+
+@pytest.fixture
 def azure_trace() -> Path:
     return _trace("AzureLLMInferenceTrace_conv.csv")
 

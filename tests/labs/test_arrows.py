@@ -17,11 +17,12 @@ from labs import evidence
 #: From below. A module may import those of its own floor and below, and none in a circle.
 FLOORS = {
     "ground": "validation _extras _moved _version intervals batch_times machine traces "
-    "number_types devices model_config models step timeline _blocks",
+    "number_types devices model_config models step timeline _blocks _log_files _log_times "
+    "_fast_logs _logs _results",
     "mechanisms": "_answer_times batch_queue bounds caching calibration contracts digits "
-    "distillation engine fitting forecasts hardware law precision profiles quantization queueing "
+    "distillation engine fitting forecasts hardware histogram law precision profiles quantization queueing "
     "safety simulation slo sweep "
-    "_replica _paging work workload",
+    "_replica _paging work workload measured tool_figures",
     "scenarios": "economics planning scenarios scheduling",
     "evidence": "evidence",
     "shown": "prose style explore explore_parts explore_widget checks",

@@ -484,6 +484,21 @@ def test_with_endless_room_every_repeat_of_the_real_trace_hits(mooncake_trace: P
     assert caching.prefix_hits(trace.blocks, 10**7).sum() == blocks.size - np.unique(blocks).size
 
 
+@pytest.mark.parametrize(
+    "trace",
+    [
+        np.array([2**64 - 59, 2**63 + 5, 2**64 - 59, 2**63 + 5], np.uint64),
+        np.array([2**63 - 25, -(2**63) + 7, 2**63 - 25, -(2**63) + 7], np.int64),
+        [2**127 + 1, 2**120 + 7, 2**127 + 1, 2**120 + 7],
+    ],
+)
+def test_identities_are_of_any_size(trace: Any) -> None:
+    assert caching.hits(trace, 4).tolist() == [False, False, True, True]
+    assert caching.hit_ratio_curve(trace).tolist() == [0.0, 0.5]
+    listed = [[int(block)] for block in trace]
+    assert caching.prefix_hits(listed, 4).tolist() == [0, 0, 1, 1]
+
+
 # Bad input
 
 NAN = math.nan
@@ -497,7 +512,6 @@ NO_TRACES: list[Any] = [
     None,
     [True],
     [1 + 2j],
-    [2**70],
     [[1], [1, 2]],
     {"a": 1},
 ]

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from labs import (
     caching,
+    calibration,
     checks,
     contracts,
     digits,
@@ -28,7 +29,9 @@ from labs import (
     engine,
     evidence,
     hardware,
+    histogram,
     intervals,
+    measured,
     planning,
     precision,
     quantization,
@@ -38,6 +41,7 @@ from labs import (
     simulation,
     slo,
     sweep,
+    tool_figures,
     workload,
 )
 from labs.checks import batching as batching_checks
@@ -313,6 +317,91 @@ add(
     policy=st.sampled_from(engine.POLICIES),
     max_prefill=limit,
     token_budget=small,
+)
+PAGED = engine.Engine(STEP, kv_tokens=60, policy="chunked", memory="paged")
+add(
+    engine.Engine,
+    label="engine.Engine in blocks",
+    step_time=st.just(STEP),
+    max_batch=st.integers(1, 9),
+    kv_tokens=st.integers(1, 900),
+    policy=st.just("chunked"),
+    token_budget=st.integers(1, 99),
+    memory=st.just("paged"),
+    block=st.integers(1, 32),
+    prefix_cache=st.booleans(),
+    front=st.floats(0, 1),
+    admit=st.sampled_from(engine.ADMITS),
+)
+add(
+    PAGED.run_closed,
+    label="engine.Engine.run_closed",
+    nan=True,
+    prompt=st.just([10, 20, 5]),
+    output=st.just([3, 1, 4]),
+    users=st.integers(1, 4),
+    blocks=st.none(),
+)
+RUN = measured.Run([0.0, 1.0], [10, 20], [3, 2], [0.5, 1.5], [1.0, 2.0], itl=np.array([0.1]))
+add(
+    measured.Run,
+    nan=True,
+    signed=True,
+    arrival=several(0, 9, 2),
+    prompt=several(1, 9, 2),
+    output=several(1, 9, 2),
+    first_token=several(0, 9, 2),
+    finish=several(0, 9, 2),
+    itl=several(0, 9, 3),
+    ttft=several(0, 9, 2),
+    latency=several(0, 9, 2),
+)
+add(
+    measured.read,
+    names=("names",),
+    also=(FileNotFoundError, IsADirectoryError),
+    path=st.just("none.csv"),
+    tool=st.sampled_from([*measured.TOOLS, None]),
+)
+add(
+    histogram.quantile,
+    edges=st.just([0.1, 1.0, np.inf]),
+    counts=st.just([3, 4, 9]),
+    p=st.floats(0.01, 0.99),
+)
+add(
+    tool_figures.figures,
+    nan=True,
+    run=st.just(RUN),
+    tool=st.sampled_from(tool_figures.TOOLS),
+)
+
+
+def measured_run() -> measured.Run:
+    asked = workload.azure_chat(30, 4.0, np.random.default_rng(1))
+    seen = engine.Engine(STEP, policy="chunked").run(asked)
+    return measured.Run(asked.arrival, asked.prompt, asked.output, seen.first_token, seen.finish)
+
+
+LONG_RUN = measured_run()
+add(
+    calibration.fit,
+    run=st.just(LONG_RUN),
+    engine=st.just(engine.Engine(STEP, policy="chunked")),
+    requests=st.integers(15, 40),
+)
+CALIBRATED = calibration.fit(LONG_RUN, engine.Engine(STEP, policy="chunked"))
+add(
+    CALIBRATED.forecast,
+    label="calibration.Calibration.forecast",
+    nan=True,
+    workload=st.just(REQUESTS),
+)
+add(
+    CALIBRATED.tails,
+    label="calibration.Calibration.tails",
+    workload=st.just(REQUESTS),
+    quantiles=st.just([0.5, 0.9]),
 )
 add(REPLICA.run, label="engine.Engine.run", nan=True, workload=st.just(REQUESTS))
 add(TIMELINE.tbt_quantile, label="engine.Timeline.tbt_quantile", p=chance)
@@ -973,7 +1062,9 @@ MODULES = (
     engine,
     evidence,
     hardware,
+    histogram,
     intervals,
+    measured,
     planning,
     precision,
     quantization,
@@ -983,6 +1074,7 @@ MODULES = (
     simulation,
     slo,
     sweep,
+    tool_figures,
     workload,
 )
 RESULTS_AND_FACTS = {

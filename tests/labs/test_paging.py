@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import reference_paging
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labs._paging import replica_of
 from labs.engine import Engine, StepTime
 from labs.workload import Workload, azure_chat
-from tests.labs import reference_paging
 
 COST = StepTime(0.01, 1e-4, 2e-4, 1e-6, weights=0.004, overlap=3.0, prefill_kv=1e-7)
 
