@@ -23,6 +23,8 @@ LARGEST = np.finfo(np.float32).max
 LEAST_CLIP = float(np.finfo(np.float32).tiny) * 2**16
 ROWS = 32
 TILE = 2**17
+SEARCHED = 2**16
+TAIL = 32
 FRACTIONS = np.linspace(0.2, 1.0, 81)
 
 
@@ -670,20 +672,93 @@ def _grid_for(
 def _least_error(
     rows: Float32Array, bits: int, symmetric: bool
 ) -> tuple[Float32Array, npt.NDArray[np.int32]]:
-    """Try every fraction of absmax and keep, row by row, the one with the least squared error."""
-    peak = _absmax(rows)
-    best = np.full(rows.shape[0], np.inf)
-    scale, zero_point = _grid_for(rows, peak, bits, symmetric)
-    for fraction in FRACTIONS:
-        tried = _grid_for(rows, (peak * fraction).astype(np.float32), bits, symmetric)
-        values = _on_grid(rows, *tried, bits, symmetric).astype(np.float64)
-        restored = (values - tried[1][:, None]) * tried[0][:, None]
-        error = ((restored - rows) ** 2).sum(axis=1)
-        better = error < best
-        best = np.where(better, error, best)
-        scale = np.where(better, tried[0], scale)
-        zero_point = np.where(better, tried[1], zero_point)
+    """Return, row by row, the fraction of absmax with the least squared error, the least of equals.
+
+    The few values farthest out bound from below what a clip costs: a row whose bound is beyond the
+    least error so far is not tried.
+    """
+    count, length = rows.shape
+    scale, zero_point = np.empty(count, np.float32), np.empty(count, np.int32)
+    least, most = _limits(bits, symmetric)
+    tall = max(1, SEARCHED // length)
+    for top in range(0, count, tall):
+        block = rows[top : top + tall]
+        peak, best = _absmax(block), np.full(len(block), np.inf)
+        bottom_tail, top_tail = _tails(block)
+        extremes = np.stack([block.min(axis=1), block.max(axis=1)], axis=1)
+        for fraction in FRACTIONS[::-1]:
+            tried, zero = _grid_for(extremes, (peak * fraction).astype(np.float32), bits, symmetric)
+            step = tried[:, None].astype(np.float64)
+            below = np.maximum((least - zero[:, None]) * step - bottom_tail, 0)
+            above = np.maximum(top_tail - (most - zero[:, None]) * step, 0)
+            bound = (below**2).sum(axis=1) + (above**2).sum(axis=1)
+            open_rows = np.flatnonzero(bound * (1 - 1e-9) <= best)
+            if not open_rows.size:
+                continue
+            part = block if open_rows.size == len(block) else block[open_rows]
+            error = _squared_error(part, tried[open_rows], zero[open_rows], bits, symmetric)
+            better = error <= best[open_rows]
+            kept = open_rows[better]
+            best[kept] = error[better]
+            scale[top + kept], zero_point[top + kept] = tried[kept], zero[kept]
     return scale, zero_point
+
+
+def _tails(rows: Float32Array) -> tuple[FloatArray, FloatArray]:
+    """Return the least and the largest values of each row, the extremes outermost."""
+    length = rows.shape[1]
+    few = min(TAIL, length)
+    if length > SEARCHED:  # Of a long row the extremes alone: a copy of it would cost memory.
+        low, high = rows.min(axis=1, keepdims=True), rows.max(axis=1, keepdims=True)
+        return low.astype(np.float64), high.astype(np.float64)
+    ordered = np.partition(rows, sorted({0, few - 1, length - few, length - 1}), axis=1)
+    return ordered[:, :few].astype(np.float64), ordered[:, length - few :].astype(np.float64)
+
+
+def _squared_error(
+    rows: Float32Array,
+    scale: Float32Array,
+    zero_point: npt.NDArray[np.int32],
+    bits: int,
+    symmetric: bool,
+) -> FloatArray:
+    """Return the squared error of each row, added in pairs, as numpy adds a whole row."""
+    length = rows.shape[1]
+    if length > SEARCHED:
+        half = length // 2 - length // 2 % 8
+        return _squared_error(rows[:, :half], scale, zero_point, bits, symmetric) + _squared_error(
+            rows[:, half:], scale, zero_point, bits, symmetric
+        )
+    error = _rounded(rows, scale, zero_point, bits, symmetric).astype(np.float64, order="C")
+    if not symmetric:
+        np.subtract(error, zero_point[:, None], out=error)
+    np.multiply(error, scale[:, None], out=error)
+    np.subtract(error, rows, out=error)
+    np.square(error, out=error)
+    return np.asarray(error.sum(axis=1))
+
+
+def _limits(bits: int, symmetric: bool) -> tuple[int, int]:
+    """Return the least and the largest integer of a grid."""
+    most = 2 ** (bits - 1) - 1
+    return (-most, most) if symmetric else (0, 2**bits - 1)
+
+
+def _rounded(
+    rows: Float32Array,
+    scale: Float32Array,
+    zero_point: npt.NDArray[np.int32],
+    bits: int,
+    symmetric: bool,
+) -> Float32Array:
+    """Return the integers of a grid nearest to some rows, as floats."""
+    with np.errstate(over="ignore"):
+        rounded: Float32Array = rows / scale[:, None]
+    np.rint(rounded, out=rounded)
+    if not symmetric:
+        np.add(rounded, zero_point[:, None], out=rounded, casting="same_kind")
+    np.clip(rounded, *_limits(bits, symmetric), out=rounded)
+    return rounded
 
 
 def _on_grid(
@@ -693,19 +768,11 @@ def _on_grid(
     bits: int,
     symmetric: bool,
 ) -> AnyInteger:
-    most = 2 ** (bits - 1) - 1 if symmetric else 2**bits - 1
-    least = -most if symmetric else 0
     kind = np.dtype(("int" if symmetric else "uint") + ("8" if bits <= 8 else "16"))
     values: AnyInteger = np.empty(rows.shape, kind)
     for part in _tiles(rows):
         at = part[0]
-        with np.errstate(over="ignore"):
-            rounded = rows[part] / scale[at, None]
-        np.rint(rounded, out=rounded)
-        if not symmetric:
-            np.add(rounded, zero_point[at, None], out=rounded, casting="same_kind")
-        np.clip(rounded, least, most, out=rounded)
-        values[part] = rounded
+        values[part] = _rounded(rows[part], scale[at], zero_point[at], bits, symmetric)
     return values
 
 

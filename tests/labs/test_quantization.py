@@ -1117,3 +1117,21 @@ def test_bad_input_is_named(call: Any, argument: str, shown: str) -> None:
         call()
     assert str(problem.value).startswith(f"{argument} must be ")
     assert shown in str(problem.value).split("got", 1)[1]
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_the_clip_of_least_error_is_that_of_trying_every_fraction(
+    bits: int, symmetric: bool
+) -> None:
+    rows = np.random.default_rng(bits).standard_cauchy((9, 301)).astype(np.float32)
+    wanted = []
+    for row in rows:
+        clips = (np.abs(row).max() * np.linspace(0.2, 1.0, 81)).astype(np.float32)
+        tried = [q.quantize(row, bits, symmetric=symmetric, clip=float(c)) for c in clips]
+        squares = [
+            (((t.values.astype(float) - t.zero_point) * t.scale - row) ** 2).sum() for t in tried
+        ]
+        wanted.append(tried[int(np.argmin(squares))].scale)
+    found = q.quantize(rows, bits, axis=0, symmetric=symmetric, clip="mse")
+    assert found.scale.ravel().tolist() == [float(scale) for scale in wanted]
