@@ -54,6 +54,7 @@ MOVED = {
     "labs.hardware.device_of": "labs.devices.device_of",
     "labs.hardware.measure": "labs.machine.measure",
     "labs.hardware.model_of": "labs.models.model_of",
+    "labs.quantization.cast": "labs.small_floats.cast",
     "labs.scheduling.serve_tenants": "labs.scenarios.serve_tenants",
     "labs.simulation.mean_interval": "labs.intervals.mean_interval",
     "labs.slo.quantile_interval": "labs.intervals.quantile_interval",

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from labs import quantization
+from labs import _arrays, quantization
 from labs import validation as check
 from labs.digits import Network
 from labs.quantization import Quantized
@@ -48,7 +48,7 @@ class Scheme:
     Attributes
     ----------
     weight : str
-        ``float32``, ``int2`` … ``int8`` (symmetric), or a format of `labs.quantization.cast`.
+        ``float32``, ``int2`` … ``int8`` (symmetric), or a format of `labs.small_floats.cast`.
         Integers, 8-bit floats and ``float4_e2m1`` have a float32 scale that takes the largest
         magnitude to the end of their range.
     activation : str
@@ -97,7 +97,7 @@ class Scheme:
         if isinstance(self.clip, str):
             check.one_of("clip", self.clip, ("absmax", "percentile", "mse"))
         else:
-            least, most = quantization.LEAST_CLIP, float(quantization.LARGEST)
+            least, most = quantization.LEAST_CLIP, float(_arrays.LARGEST)
             check.number("clip", self.clip, least=least, most=most)
         if self.alpha is not None:
             check.number("alpha", self.alpha, least=0, most=1)

@@ -1,7 +1,7 @@
-"""Numbers in few bits: integer grids with a scale, small floats, and what rounding costs.
+"""Numbers in few bits: integer grids with a scale, and what rounding costs.
 
 The ONNX operators (`quantize_linear` and its kin) are exact to the last bit; everything else is
-built on them or on `cast`.
+built on them or on `labs.small_floats.cast`.
 """
 
 import math
@@ -12,56 +12,32 @@ import numpy as np
 import numpy.typing as npt
 
 from labs import validation as check
+from labs._arrays import LARGEST, AnyInteger, Float32Array, float32, grouped, integers
+from labs.small_floats import FORMATS, SmallFloat, cast
 from labs.validation import FloatArray
 
-Float32Array = npt.NDArray[np.float32]
-AnyInteger = npt.NDArray[Any]
+__all__ = [
+    "FORMATS",
+    "Quantized",
+    "SmallFloat",
+    "cast",
+    "dequantize_linear",
+    "dynamic_quantize_linear",
+    "int_matmul",
+    "quantize",
+    "quantize_linear",
+    "smooth_scales",
+    "sqnr_db",
+]
 
 INTEGERS = (np.int8, np.uint8, np.int16, np.uint16)
 EXACT = 2**24
-LARGEST = np.finfo(np.float32).max
 LEAST_CLIP = float(np.finfo(np.float32).tiny) * 2**16
 ROWS = 32
 TILE = 2**17
 SEARCHED = 2**16
 TAIL = 32
 FRACTIONS = np.linspace(0.2, 1.0, 81)
-
-
-@dataclass(frozen=True)
-class SmallFloat:
-    """A binary floating-point format by its largest value, precision and smallest exponent.
-
-    Attributes
-    ----------
-    mantissa : int
-        Stored bits after the point.
-    least_exponent : int
-        Exponent of the smallest normal number.
-    largest : float
-        Largest finite value.
-    saturates : bool
-        Whether larger values become ``largest`` rather than infinite.
-
-    Examples
-    --------
-    >>> FORMATS["float8_e4m3"].largest
-    448.0
-    """
-
-    mantissa: int
-    least_exponent: int
-    largest: float
-    saturates: bool
-
-
-FORMATS = {
-    "float16": SmallFloat(10, -14, 65504.0, saturates=False),
-    "bfloat16": SmallFloat(7, -126, float.fromhex("0x1.fep127"), saturates=False),
-    "float8_e4m3": SmallFloat(3, -6, 448.0, saturates=True),
-    "float8_e5m2": SmallFloat(2, -14, 57344.0, saturates=True),
-    "float4_e2m1": SmallFloat(1, 0, 6.0, saturates=True),
-}
 
 
 @dataclass(frozen=True)
@@ -179,7 +155,7 @@ def quantize_linear(
     >>> quantize_linear([-1.5, 0.5, 1.5, 300.0], scale=1.0).tolist()
     [-2, 0, 2, 127]
     """
-    array = _float32("x", x)
+    array = float32("x", x)
     kind = _integer_type(dtype)
     limits = np.iinfo(kind)
     scale = _scale(scale, array, axis)
@@ -235,7 +211,7 @@ def dequantize_linear(
     >>> dequantize_linear(np.array([0, 128, 255], np.uint8), 2.0, 128).tolist()
     [-256.0, 0.0, 254.0]
     """
-    array = _integers("q", q)
+    array = integers("q", q)
     if array.dtype.itemsize > 4:
         array = check.numbers("q", array, least=-(2**31), most=2**31 - 1).astype(np.int32)
     scale = _scale(scale, array, axis)
@@ -286,7 +262,7 @@ def dynamic_quantize_linear(x: npt.ArrayLike) -> tuple[npt.NDArray[np.uint8], fl
     >>> q.tolist(), zero_point
     ([0, 78, 98, 255, 150], 78)
     """
-    array = _float32("x", x)
+    array = float32("x", x)
     if not array.size:
         raise check.refuse("x", "of one element or more", "none")
     if not (np.isfinite(array.max()) and np.isfinite(array.min())):
@@ -414,7 +390,7 @@ def quantize(
     >>> quantize(w, bits=4, axis=0).values.tolist()
     [[4, -7], [7, 4]]
     """
-    array = _float32("x", x)
+    array = float32("x", x)
     bits = check.count("bits", bits, least=2, most=16)
     if not array.size:
         raise check.refuse("x", "of one element or more", "none")
@@ -437,7 +413,7 @@ def quantize(
         group = check.count("group", group)
         if not array.ndim:
             raise check.refuse("x", "of one dimension or more where group is given", array.item())
-        rows, shape = _grouped(array, group)
+        rows, shape = grouped(array, group)
     else:
         rows, shape = array.reshape(1, -1), ()
     scale, zero_point = _grid(rows, bits, bool(symmetric), clip)
@@ -546,92 +522,10 @@ def sqnr_db(x: npt.ArrayLike, approximation: npt.ArrayLike) -> float:
     return _decibels(signal) - _decibels(noise) if np.isfinite(noise).all() else -math.inf
 
 
-def cast(x: npt.ArrayLike, format: str) -> Float32Array:
-    """Return the nearest values that a small floating-point format can hold, as float32.
-
-    Ties go to the even mantissa. 16-bit formats overflow to infinity; ``float8_e4m3``,
-    ``float8_e5m2`` and ``float4_e2m1`` saturate at 448, 57344 and 6. ``mxfp4`` shares a power of
-    two among 32 values along the last axis, ``2^(floor(log2 absmax) - 2)``; ``nvfp4`` shares an
-    E4M3 scale among 16, under one float32 scale ``absmax / (6 · 448)`` for the tensor.
-
-    Parameters
-    ----------
-    x : array
-        NaN stays NaN, and is refused by the 4-bit formats.
-    format : str
-        One of the seven.
-
-    Returns
-    -------
-    float32 array
-        In the shape of ``x``.
-
-    Raises
-    ------
-    ValueError
-        If the format is unknown, or a 4-bit format meets NaN (or a shared scale, infinity).
-
-    References
-    ----------
-    Micikevicius et al., "FP8 formats for deep learning", arXiv:2209.05433; OCP Microscaling
-    Formats (MX) Specification 1.0 (2023).
-
-    Examples
-    --------
-    >>> cast([0.3, 500.0, 17.0], "float8_e4m3").tolist()
-    [0.3125, 448.0, 16.0]
-    """
-    check.one_of("format", format, (*FORMATS, "mxfp4", "nvfp4"))
-    array = _floats("x", x)
-    if format in ("float4_e2m1", "mxfp4", "nvfp4") and np.isnan(array).any():
-        raise check.refuse("x", f"free of NaN in {format}", math.nan)
-    if format in FORMATS:
-        return _nearest(array, FORMATS[format]).astype(np.float32)
-    beyond = np.abs(array) > LARGEST
-    if beyond.any():
-        raise check.refuse("x", f"within float32 in {format}", array[beyond].flat[0])
-    shared = _mx_scales if format == "mxfp4" else _nv_scales
-    size = 32 if format == "mxfp4" else 16
-    flat = array.reshape(1, 1) if not array.ndim else array
-    if not flat.size:
-        return array.astype(np.float32)
-    blocks, _ = _grouped(flat, size)
-    scale = shared(np.abs(blocks).max(axis=1, keepdims=True))
-    safe = np.where(scale > 0, scale, 1.0)
-    rounded = np.where(scale > 0, _nearest(blocks / safe, FORMATS["float4_e2m1"]) * safe, 0.0)
-    padded = rounded.reshape(*flat.shape[:-1], -1)[..., : flat.shape[-1]]
-    return padded.reshape(array.shape).astype(np.float32)
-
-
 def _decibels(x: FloatArray) -> float:
     """Return ``10 log10(Σ x²)``, whatever the magnitude."""
     peak = np.abs(x).max()
     return float(20 * np.log10(peak) + 10 * np.log10(((x / peak) ** 2).sum()))
-
-
-def _nearest(x: FloatArray, kind: SmallFloat) -> FloatArray:
-    """Round to the grid of a format: steps of 2^(exponent - mantissa), even on ties."""
-    magnitude = np.abs(x)
-    finite = np.isfinite(x)
-    exponent = np.frexp(np.where(finite, magnitude, 1.0))[1] - 1
-    step = np.ldexp(1.0, np.maximum(exponent, kind.least_exponent) - kind.mantissa)
-    with np.errstate(over="ignore"):
-        rounded = np.rint(np.where(finite, magnitude, 0.0) / step) * step
-    rounded = np.where(finite, rounded, magnitude)
-    beyond = kind.largest if kind.saturates else np.inf
-    return np.copysign(np.where(rounded > kind.largest, beyond, rounded), x)
-
-
-def _mx_scales(absmax: FloatArray) -> FloatArray:
-    exponent = np.frexp(np.where(absmax > 0, absmax, 1.0))[1] - 1 - 2
-    return np.where(absmax > 0, np.ldexp(1.0, np.clip(exponent, -127, 127)), 0.0)
-
-
-def _nv_scales(absmax: FloatArray) -> FloatArray:
-    tensor = float(np.float32(absmax.max() / (6 * 448)))
-    if tensor == 0:
-        return np.zeros_like(absmax)
-    return _nearest(absmax / 6 / tensor, FORMATS["float8_e4m3"]) * tensor
 
 
 def _grid(
@@ -788,16 +682,6 @@ def _tiles(rows: npt.NDArray[Any]) -> list[tuple[slice, slice]]:
     ]
 
 
-def _grouped(array: npt.NDArray[Any], group: int) -> tuple[npt.NDArray[Any], tuple[int, ...]]:
-    """Return runs of the last axis as rows, the last one padded by its own last value."""
-    length = array.shape[-1]
-    group = min(group, length) if length else group
-    groups = math.ceil(length / group)
-    pad = [(0, 0)] * (array.ndim - 1) + [(0, groups * group - length)]
-    rows = np.pad(array, pad, mode="edge").reshape(-1, group)
-    return rows, (*array.shape[:-1], groups)
-
-
 def _exact_product(left: AnyInteger, right: AnyInteger) -> npt.NDArray[np.int64]:
     largest = max(_reach(left) * _reach(right), 1)
     block = max(EXACT // largest, 1)
@@ -833,36 +717,8 @@ def _rows_of(parameter: npt.NDArray[Any], rows: Any) -> npt.NDArray[Any]:
     return part
 
 
-def _floats(name: str, value: npt.ArrayLike) -> FloatArray:
-    """Return real numbers, NaN and infinity included, as float64."""
-    with np.errstate(over="ignore"):
-        return _array(name, value, "iuf", "numbers").astype(np.float64)
-
-
-def _float32(name: str, value: npt.ArrayLike) -> Float32Array:
-    with np.errstate(over="ignore", under="ignore"):
-        array = np.asarray(_array(name, value, "iuf", "numbers"), dtype=np.float32)
-    if np.isnan(array).any():
-        raise check.refuse(name, "free of NaN", math.nan)
-    return array
-
-
-def _integers(name: str, value: npt.ArrayLike) -> AnyInteger:
-    return _array(name, value, "iu", "integers")
-
-
-def _array(name: str, value: npt.ArrayLike, kinds: str, what: str) -> npt.NDArray[Any]:
-    try:
-        array = np.asarray(value)
-    except (ValueError, TypeError, OverflowError):
-        raise check.refuse(name, f"an array of {what}", value) from None
-    if array.dtype.kind not in kinds:
-        raise check.refuse(name, f"an array of {what}", value)
-    return array
-
-
 def _bytes(name: str, value: npt.ArrayLike) -> AnyInteger:
-    array = _integers(name, value)
+    array = integers(name, value)
     if array.dtype not in (np.int8, np.uint8):
         raise check.refuse(name, "an array of int8 or uint8", f"{array.dtype} array")
     return array

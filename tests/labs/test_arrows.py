@@ -16,13 +16,13 @@ from labs import evidence
 
 #: From below. A module may import those of its own floor and below, and none in a circle.
 FLOORS = {
-    "ground": "validation _extras _moved _version intervals batch_times machine traces "
+    "ground": "validation _arrays _extras _moved _version intervals batch_times machine traces "
     "number_types devices model_config models step timeline _blocks _log_files _log_times "
     "_fast_logs _logs _results",
-    "mechanisms": "_answer_times batch_queue bounds caching calibration contracts digits "
-    "distillation engine fitting forecasts hardware histogram law precision profiles quantization queueing "
-    "safety simulation slo sweep "
-    "_replica _paging work workload measured tool_figures",
+    "mechanisms": "_answer_times _paging _replica batch_queue bounds caching calibration contracts "
+    "digits distillation engine fitting forecasts hardware histogram law measured precision "
+    "profiles quantization queueing safety simulation slo small_floats sweep tool_figures work "
+    "workload",
     "scenarios": "economics planning scenarios scheduling",
     "evidence": "evidence",
     "shown": "prose style explore explore_parts explore_widget checks",
@@ -146,6 +146,7 @@ MOVED: dict[str, dict[str, str]] = {
         **dict.fromkeys(("Profile", "profile"), "profiles"),
         **dict.fromkeys(("Machine", "Rate", "measure"), "machine"),
     },
+    "quantization": dict.fromkeys(("SmallFloat", "cast"), "small_floats"),
     "scheduling": dict.fromkeys(("TenantService", "serve_tenants"), "scenarios"),
     "simulation": dict.fromkeys(("Interval", "mean_interval"), "intervals"),
     "slo": dict.fromkeys(("QuantileInterval", "quantile_interval"), "intervals"),
