@@ -268,12 +268,13 @@ class Paging(Replica):
                 break
             whole = self.prompt[index] + self.emitted.get(index, 0)
             found = self._found(index, whole)
-            start = len(found) * size
+            start = self.given.get(index, 0) or len(found) * size
             part = min(whole - start, left)
             end = whole if limits.admit == "whole" else start + part
             needs = -(-end // size) - len(found)
             if needs > pool.free - (pool.idle(found) if found else 0):
                 break
+            self.given.pop(index, None)
             if index == self.head:
                 self.head += 1
             else:
@@ -293,7 +294,7 @@ class Paging(Replica):
 
     def _found(self, index: int, whole: int) -> Identities:
         """Return the identities of the first blocks that need not be read: all but the last."""
-        if not self.limits.prefix_cache or not self.blocks[index]:
+        if index in self.given or not self.limits.prefix_cache or not self.blocks[index]:
             return ()
         full = min(self.prompt[index], whole - 1) // self.size
         named = self.blocks[index][:full]

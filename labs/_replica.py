@@ -79,6 +79,7 @@ class Replica:
         self.limits = limits
         self.seconds = step_law.law(limits.step_time)
         self.later: deque[Request] = deque()
+        self.given: dict[int, int] = {}
         self.arrival: list[float] = []
         self.prompt: list[int] = []
         self.output: list[int] = []
@@ -94,7 +95,9 @@ class Replica:
         self.gap: list[float] = []
         self.gap_tokens: list[int] = []
 
-    def offer(self, arrival: float, prompt: int, output: int, blocks: Identities = ()) -> None:
+    def offer(
+        self, arrival: float, prompt: int, output: int, blocks: Identities = (), held: int = 0
+    ) -> None:
         """Put a request at the end of the line.
 
         Parameters
@@ -105,7 +108,11 @@ class Replica:
             Tokens.
         blocks : sequence
             Identities of the prompt's blocks.
+        held : int
+            Tokens of the prompt whose cache comes with it, all but one at most.
         """
+        if held:
+            self.given[len(self.arrival)] = held
         self.arrival.append(arrival)
         self.prompt.append(prompt)
         self.output.append(output)

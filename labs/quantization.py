@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from labs import _arrays
 from labs import validation as check
-from labs._arrays import LARGEST, AnyInteger, Float32Array, float32, grouped, integers
+from labs._arrays import LARGEST, AnyInteger, Float32Array
 from labs.small_floats import FORMATS, SmallFloat, cast
 from labs.validation import FloatArray
 
@@ -155,7 +156,7 @@ def quantize_linear(
     >>> quantize_linear([-1.5, 0.5, 1.5, 300.0], scale=1.0).tolist()
     [-2, 0, 2, 127]
     """
-    array = float32("x", x)
+    array = _arrays.float32("x", x)
     kind = _integer_type(dtype)
     limits = np.iinfo(kind)
     scale = _scale(scale, array, axis)
@@ -211,7 +212,7 @@ def dequantize_linear(
     >>> dequantize_linear(np.array([0, 128, 255], np.uint8), 2.0, 128).tolist()
     [-256.0, 0.0, 254.0]
     """
-    array = integers("q", q)
+    array = _arrays.integers("q", q)
     if array.dtype.itemsize > 4:
         array = check.numbers("q", array, least=-(2**31), most=2**31 - 1).astype(np.int32)
     scale = _scale(scale, array, axis)
@@ -262,7 +263,7 @@ def dynamic_quantize_linear(x: npt.ArrayLike) -> tuple[npt.NDArray[np.uint8], fl
     >>> q.tolist(), zero_point
     ([0, 78, 98, 255, 150], 78)
     """
-    array = float32("x", x)
+    array = _arrays.float32("x", x)
     if not array.size:
         raise check.refuse("x", "of one element or more", "none")
     if not (np.isfinite(array.max()) and np.isfinite(array.min())):
@@ -390,7 +391,7 @@ def quantize(
     >>> quantize(w, bits=4, axis=0).values.tolist()
     [[4, -7], [7, 4]]
     """
-    array = float32("x", x)
+    array = _arrays.float32("x", x)
     bits = check.count("bits", bits, least=2, most=16)
     if not array.size:
         raise check.refuse("x", "of one element or more", "none")
@@ -413,7 +414,7 @@ def quantize(
         group = check.count("group", group)
         if not array.ndim:
             raise check.refuse("x", "of one dimension or more where group is given", array.item())
-        rows, shape = grouped(array, group)
+        rows, shape = _arrays.grouped(array, group)
     else:
         rows, shape = array.reshape(1, -1), ()
     scale, zero_point = _grid(rows, bits, bool(symmetric), clip)
@@ -718,7 +719,7 @@ def _rows_of(parameter: npt.NDArray[Any], rows: Any) -> npt.NDArray[Any]:
 
 
 def _bytes(name: str, value: npt.ArrayLike) -> AnyInteger:
-    array = integers(name, value)
+    array = _arrays.integers(name, value)
     if array.dtype not in (np.int8, np.uint8):
         raise check.refuse(name, "an array of int8 or uint8", f"{array.dtype} array")
     return array

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from labs import _arrays
 from labs import validation as check
-from labs._arrays import LARGEST, Float32Array, floats, grouped
+from labs._arrays import LARGEST, Float32Array
 from labs.validation import FloatArray
 
 
@@ -83,7 +84,7 @@ def cast(x: npt.ArrayLike, format: str) -> Float32Array:
     [0.3125, 448.0, 16.0]
     """
     check.one_of("format", format, (*FORMATS, "mxfp4", "nvfp4"))
-    array = floats("x", x)
+    array = _arrays.floats("x", x)
     if format in ("float4_e2m1", "mxfp4", "nvfp4") and np.isnan(array).any():
         raise check.refuse("x", f"free of NaN in {format}", math.nan)
     if format in FORMATS:
@@ -96,7 +97,7 @@ def cast(x: npt.ArrayLike, format: str) -> Float32Array:
     flat = array.reshape(1, 1) if not array.ndim else array
     if not flat.size:
         return array.astype(np.float32)
-    blocks, _ = grouped(flat, size)
+    blocks, _ = _arrays.grouped(flat, size)
     scale = shared(np.abs(blocks).max(axis=1, keepdims=True))
     safe = np.where(scale > 0, scale, 1.0)
     rounded = np.where(scale > 0, _nearest(blocks / safe, FORMATS["float4_e2m1"]) * safe, 0.0)

@@ -22,8 +22,10 @@ from labs import (
     caching,
     calibration,
     checks,
+    cluster,
     contracts,
     digits,
+    disaggregation,
     distillation,
     economics,
     engine,
@@ -31,11 +33,13 @@ from labs import (
     hardware,
     histogram,
     intervals,
+    loads,
     measured,
     planning,
     precision,
     quantization,
     queueing,
+    routers,
     safety,
     scheduling,
     simulation,
@@ -402,6 +406,73 @@ add(
     label="calibration.Calibration.tails",
     workload=st.just(REQUESTS),
     quantiles=st.just([0.5, 0.9]),
+)
+add(
+    routers.Router,
+    name=st.sampled_from(routers.ROUTERS),
+    prefix=st.floats(0, 9),
+    load=st.floats(0, 9),
+    threshold=chance,
+    apart=st.integers(0, 9),
+    times=st.floats(1, 9),
+    memory=st.integers(1, 99),
+)
+add(
+    routers.Scaling,
+    target=st.floats(0.1, 9),
+    least=st.integers(1, 3),
+    most=st.integers(3, 9),
+    every=st.floats(0.1, 9),
+    cold_start=st.floats(0, 9),
+)
+add(
+    cluster.Cluster,
+    engine=st.just(REPLICA),
+    replicas=st.integers(1, 4),
+    router=st.just(routers.Router()),
+    limit=st.integers(1, 9) | st.none(),
+    scaling=st.just(routers.Scaling(3.0)) | st.none(),
+)
+add(
+    cluster.Cluster(REPLICA, 2, routers.Router("random")).run,
+    label="cluster.Cluster.run",
+    nan=True,
+    signed=True,
+    workload=st.just(REQUESTS),
+    rng=fresh(),
+)
+add(
+    disaggregation.Disaggregated,
+    prefill=st.just(REPLICA),
+    decode=st.just(PAGED),
+    prefill_replicas=st.integers(1, 3),
+    decode_replicas=st.integers(1, 3),
+    link=st.floats(1, 1e9),
+    kv_bytes=st.floats(0, 1e6),
+)
+add(
+    disaggregation.Disaggregated(REPLICA, PAGED).run,
+    label="disaggregation.Disaggregated.run",
+    nan=True,
+    signed=True,
+    workload=st.just(REQUESTS),
+)
+add(
+    loads.bursts,
+    rate=st.floats(0.1, 9),
+    n=st.integers(0, 9),
+    variation=st.floats(0.1, 5),
+    rng=fresh(),
+)
+add(
+    loads.conversations,
+    starts=rising(2),
+    turns=st.just(2),
+    first=st.integers(0, 40),
+    asked=st.just([[3, 4], [5, 6]]),
+    answered=st.just([[3, 4], [5, 6]]),
+    pause=st.just([[1.0], [2.0]]),
+    block=st.integers(1, 9),
 )
 add(REPLICA.run, label="engine.Engine.run", nan=True, workload=st.just(REQUESTS))
 add(TIMELINE.tbt_quantile, label="engine.Timeline.tbt_quantile", p=chance)
