@@ -39,6 +39,7 @@ LOGS: dict[str, tuple[bool, dict[str, str], str | None]] = {
         "ms",
     ),
 }
+#: What files are known.
 TOOLS = (*_results.TOOLS, *LOGS, "csv", "jsonl")
 #: What columns of people's own logs are called, in lower case and without what parts words.
 USUAL = {
