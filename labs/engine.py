@@ -2,7 +2,7 @@
 
 Time advances only by steps. At a step boundary all that have arrived wait in order; admission is
 strictly first come, first served and stops at the first request that does not fit. What a step
-then does is the policy, and what it costs is `StepTime`.
+then does is the policy, and what it costs is `labs.step.StepTime`.
 """
 
 import math

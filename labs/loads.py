@@ -4,7 +4,10 @@ import numpy as np
 
 from labs import validation as check
 from labs.validation import FloatArray, IntArray
-from labs.workload import Workload
+from labs.workload import MOST_REQUESTS, Workload
+
+#: Most tokens of a prompt's beginning, of a question and of an answer.
+LONGEST = 1_000_000
 
 
 def bursts(rate: float, n: int, variation: float, rng: np.random.Generator) -> FloatArray:
@@ -40,7 +43,7 @@ def bursts(rate: float, n: int, variation: float, rng: np.random.Generator) -> F
     (True, True)
     """
     rate = check.number("rate", rate, least=check.LEAST, most=check.MOST)
-    n = check.count("n", n, least=0)
+    n = check.count("n", n, least=0, most=MOST_REQUESTS)
     variation = check.number("variation", variation, least=0.01, most=100)
     shape = 1 / variation**2
     return np.cumsum(check.generator("rng", rng).gamma(shape, 1 / (shape * rate), n))
@@ -94,11 +97,11 @@ def conversations(
     """
     begun = check.sequence("starts", starts, least=-check.MOST, most=check.MOST)
     turns = check.count("turns", turns, most=100_000)
-    first = check.count("first", first, least=0)
+    first = check.count("first", first, least=0, most=LONGEST)
     block = check.count("block", block)
     shape = (begun.size, turns)
     questions, answers = (
-        _table(name, table, shape, least=1, whole=True).astype(np.int64)
+        _table(name, table, shape, least=1, most=LONGEST, whole=True).astype(np.int64)
         for name, table in (("asked", asked), ("answered", answered))
     )
     pauses = _table("pause", pause, (begun.size, turns - 1), least=0, most=check.MOST)

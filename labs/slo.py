@@ -225,8 +225,8 @@ def attainment(
     ----------
     timeline : Timeline, Run or mapping
         What has arrays ``ttft`` and ``tpot``, of at least one request: a
-        `labs.timeline.Timeline`, a run that was measured, or a mapping with both. NaN in ``ttft`` is
-        a request that was not answered.
+        `labs.timeline.Timeline`, a run that was measured, or a mapping with both. NaN in ``ttft``
+        is a request that was not answered.
     objective : Objective or float
         The limits; or that on the time to first token alone, in seconds.
     tpot : float
