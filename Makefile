@@ -5,7 +5,7 @@ BIN := .venv/bin
 COMMAND := $(BIN)/python -m bookkit.commands
 INSTALL := $(PYTHON) bookkit/commands/install.py
 
-.PHONY: book serve lab check site test pythons sphinx bench mutants lite links release branch clean lock vendor bundle numbers chromium
+.PHONY: book serve lab check site test pythons sphinx bench score mutants lite links release branch clean lock vendor bundle numbers chromium
 
 book: .venv/book .venv/wheels
 	@$(COMMAND).build
@@ -42,6 +42,11 @@ sphinx: .venv-sphinx/book
 	@JUPYTER_PREFER_ENV_PATH=1 .venv-sphinx/bin/python -m sphinx -q -W -n --keep-going \
 	  -c bookkit/sphinx . _build/sphinx/html
 	@echo "The site is at _build/sphinx/html/index.html"
+
+# What was measured beside what was said, from the runs in SCORED.
+SCORED ?= ../shared/measured
+score: .venv/tests
+	@PYTHONPATH=. $(BIN)/python tests/labs/score.py $(SCORED) > book/scorecard.json
 
 bench: .venv/tests
 	@$(BIN)/python -m benchmarks

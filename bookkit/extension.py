@@ -16,6 +16,7 @@ from bookkit.directives import (
     progress,
     record,
     references,
+    scorecard,
     skillcheck,
 )
 from bookkit.editions import launch, lite, notebooks
@@ -42,6 +43,7 @@ PARTS = (
     launch,
     lite,
     references,
+    scorecard,
     finish,
 )
 
