@@ -31,7 +31,7 @@ def _signed(value: float) -> str:
 def _table(run: dict[str, Any]) -> str:
     """Return the table of one run: a row a metric and place, a column a method."""
     methods = run["methods"]
-    head = ["", "measured", *[method["name"] for method in methods]]
+    head = ["metric", "measured", *[method["name"] for method in methods]]
     lines = ["| " + " | ".join(head) + " |", "|---" + "|--:" * (len(head) - 1) + "|"]
     for metric, places in run["measured"].items():
         for place, value in places.items():
