@@ -4,7 +4,7 @@ import math
 from collections import deque
 
 from labs._blocks import Blocks
-from labs._replica import NONE, Counts, Identities, Limits, Replica, Reserving
+from labs._replica import NONE, Counts, Identities, Limits, Replica
 from labs.step import pairs_before
 
 
@@ -25,7 +25,7 @@ class Paging(Replica):
     --------
     >>> from labs.engine import Engine, StepTime
     >>> paged = Engine(StepTime(1.0, 0.0, 0.0, 0.0), kv_tokens=48, policy="chunked", memory="paged")
-    >>> replica = replica_of(paged)
+    >>> replica = Paging(paged)
     >>> replica.offer(0.0, prompt=20, output=20)
     >>> replica.offer(0.0, prompt=8, output=8)
     >>> replica.advance()
@@ -35,9 +35,8 @@ class Paging(Replica):
 
     def __init__(self, limits: Limits) -> None:
         super().__init__(limits)
-        tokens = math.inf if limits.kv_tokens is None else limits.kv_tokens
-        self.size = limits.block
-        self.pool = Blocks(tokens // self.size)
+        self.size, tokens = limits.block, limits.kv_tokens
+        self.pool = Blocks(math.inf if tokens is None else tokens // self.size)
         self.most_held = 0
         #: Those that run, in order of admission, with what they have to read before they emit.
         self.running: dict[int, int] = {}
@@ -255,30 +254,19 @@ class Paging(Replica):
         admitted: list[tuple[int, int, int]] = []
         pool, size, limits = self.pool, self.size, self.limits
         while left and len(self.running) < limits.max_batch:
-            if self.again:
-                index = self.again[0]
-            elif self.head < len(self.arrival) and self.arrival[self.head] <= now:
-                index = self.head
-                if -(-(self.prompt[index] + self.output[index] - 1) // size) > pool.count:
-                    self.rejected.append(index)
-                    self.head += 1
-                    self.next_user(now)
-                    continue
-            else:
+            index = self._first(now)
+            if index is None:
                 break
-            whole = self.prompt[index] + self.emitted.get(index, 0)
-            found = self._found(index, whole)
-            start = self.given.get(index, 0) or len(found) * size
-            part = min(whole - start, left)
-            end = whole if limits.admit == "whole" else start + part
-            needs = -(-end // size) - len(found)
-            if needs > pool.free - (pool.idle(found) if found else 0):
+            if self._never_fits(index):
+                self.rejected.append(index)
+                self._leave(index)
+                self.next_user(now)
+                continue
+            whole, found, start, part, fits = self._asks(index, left)
+            if not fits:
                 break
             self.given.pop(index, None)
-            if index == self.head:
-                self.head += 1
-            else:
-                self.again.popleft()
+            self._leave(index)
             if found:
                 pool.share(found)
                 self.named[index] = list(found)
@@ -286,11 +274,46 @@ class Paging(Replica):
             pool.take(-(-(start + part) // size) - len(found))
             self._name(index, start, start + part)
             self.running[index] = whole
-            if start + part < whole:
-                self.reader, self.read = index, start + part
+            self._begin(index, start, start + part)
             left -= part
             admitted.append((index, start, part))
         return admitted
+
+    def _first(self, now: float) -> int | None:
+        """Return who is first of those that wait."""
+        if self.again:
+            return self.again[0]
+        arrived = self.head < len(self.arrival) and self.arrival[self.head] <= now
+        return self.head if arrived else None
+
+    def _leave(self, index: int) -> None:
+        """Take the first of those that wait out of the line."""
+        if index == self.head:
+            self.head += 1
+        else:
+            self.again.popleft()
+
+    def _begin(self, index: int, start: int, end: int) -> None:
+        """Note that one who was admitted reads from ``start`` to ``end`` in this step."""
+        if end < self.running[index]:
+            self.reader, self.read = index, end
+
+    def _never_fits(self, index: int) -> bool:
+        return -(-(self.prompt[index] + self.output[index] - 1) // self.size) > self.pool.count
+
+    def _asks(self, index: int, left: int) -> tuple[int, Identities, int, int, bool]:
+        """Return what the first in line would read with a budget, and whether there is room.
+
+        All it has to read, what is found of that, and of the rest the start and the part.
+        """
+        whole = self.prompt[index] + self.emitted.get(index, 0)
+        found = self._found(index, whole)
+        start = self.given.get(index, 0) or len(found) * self.size
+        part = min(whole - start, left)
+        end = whole if self.limits.admit == "whole" else start + part
+        needs = -(-end // self.size) - len(found)
+        idle = self.pool.idle(found) if found else 0
+        return whole, found, start, part, needs <= self.pool.free - idle
 
     def _found(self, index: int, whole: int) -> Identities:
         """Return the identities of the first blocks that need not be read: all but the last."""
@@ -307,8 +330,3 @@ class Paging(Replica):
             for identity in self.blocks[index][start // self.size : full]:
                 if self.pool.name(identity):
                     self.named.setdefault(index, []).append(identity)
-
-
-def replica_of(limits: Limits) -> Replica:
-    """Return an empty replica of an engine, to which requests are offered one by one."""
-    return Paging(limits) if limits.memory == "paged" else Reserving(limits)

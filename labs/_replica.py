@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from labs import step as step_law
+from labs.speculation import Speculation
 from labs.step import StepTime
 from labs.timeline import Timeline
 from labs.workload import Workload
@@ -52,6 +53,10 @@ class Limits(Protocol):
     def admit(self) -> str: ...
     @property
     def front(self) -> float: ...
+    @property
+    def order(self) -> str: ...
+    @property
+    def speculation(self) -> Speculation | None: ...
 
 
 class Replica:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from labs import _paging
+from labs import _stepwise
 from labs import validation as check
 from labs._replica import Replica
 from labs.engine import Engine
@@ -84,7 +84,7 @@ class Cluster:
     Attributes
     ----------
     engine : Engine
-        Each replica.
+        Each replica; first come, first served.
     replicas : int
         How many at the start.
     router : Router
@@ -117,6 +117,8 @@ class Cluster:
 
     def __post_init__(self) -> None:
         check.instance("engine", self.engine, Engine)
+        if self.engine.order != "fcfs":
+            raise check.refuse("engine", "of order 'fcfs' in a cluster", self.engine.order)
         check.count("replicas", self.replicas, most=10_000)
         check.instance("router", self.router, Router)
         if self.limit is not None:
@@ -132,7 +134,7 @@ class Cluster:
         workload : Workload
             Requests; with ``blocks`` for routers that look at prefixes.
         rng : numpy.random.Generator or None
-            Source of the draws of ``random``, which needs it.
+            Source of the draws of ``random``, which needs it, as does an engine that speculates.
 
         Returns
         -------
@@ -170,8 +172,10 @@ class Cluster:
 class _Member:
     """A replica of a cluster and what its router knows of it."""
 
-    def __init__(self, engine: Engine, starts: float, ready: float) -> None:
-        self.replica: Replica = _paging.replica_of(engine)
+    def __init__(
+        self, engine: Engine, starts: float, ready: float, rng: np.random.Generator | None
+    ) -> None:
+        self.replica: Replica = _stepwise.replica_of(engine, rng)
         self.front = engine.front
         self.starts, self.ready, self.ends = starts, ready, math.inf
         self.closing = False
@@ -261,7 +265,7 @@ class Work:
     def __init__(self, cluster: Cluster, rng: np.random.Generator | None) -> None:
         self.cluster, self.rng = cluster, rng
         self.members = [
-            _Member(cluster.engine, -math.inf, -math.inf) for _ in range(cluster.replicas)
+            _Member(cluster.engine, -math.inf, -math.inf, rng) for _ in range(cluster.replicas)
         ]
         blind = cluster.router.name in ("random", "round_robin")
         self.looks = not blind or cluster.limit is not None or cluster.scaling is not None
@@ -342,7 +346,8 @@ class Work:
         flying = sum(len(one.flying) for one in self.members)
         wanted = min(max(math.ceil(flying / scaling.target), scaling.least), scaling.most)
         for _ in range(wanted - len(staying)):
-            self.members.append(_Member(self.cluster.engine, now, now + scaling.cold_start))
+            ready = now + scaling.cold_start
+            self.members.append(_Member(self.cluster.engine, now, ready, self.rng))
         serving = [one for one in staying if one.ready <= now]
         # One that serves stays, whatever is still to come.
         many = min(len(staying) - wanted, len(serving) - 1)

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labs import _moved, _paging
+from labs import _moved, _stepwise
 from labs import step as step_law
 from labs import validation as check
+from labs._replica import Replica
+from labs._stepwise import Stepwise
+from labs.speculation import Speculation
 from labs.step import StepTime
 from labs.timeline import Timeline
 from labs.validation import FloatArray, IntArray
@@ -30,6 +33,7 @@ __all__ = [
 POLICIES = ("mixed", "prefill_first", "chunked")
 MEMORIES = ("reserve", "paged")
 ADMITS = ("whole", "chunk")
+ORDERS = ("fcfs", "priority", "preemptive")
 MOST_STEPS = 10_000_000
 
 __getattr__ = _moved.moved(__name__, ChatService="scenarios", serve_chat="scenarios")
@@ -71,6 +75,14 @@ class Engine:
       tokens have no identity, nor has a block that was read although another with its identity is
       there. Blocks let go stay until their room is needed: the one let go longest ago makes room
       first, of one request the last block first.
+    - A request may have a priority, the lower number the more urgent. With ``order="priority"``
+      those waiting stand in order of priority, then arrival, and where no block is free the running
+      request last in that order is preempted, whatever it took in this step. A request that is
+      waiting preempts nobody: this is what vLLM's V1 does, and urgent work stands behind whatever
+      runs. With ``"preemptive"`` it does what users expect: while the first in line lacks a place
+      or blocks and a less urgent request runs, the last of those is preempted; and less urgent
+      prompts are not read on with in that step.
+    - With `speculation`, a decoding sequence takes a token more for each that it proposes.
 
     Attributes
     ----------
@@ -98,12 +110,16 @@ class Engine:
         the engine's clock does not see it, but a user of a closed loop waits for it.
     admit : str
         ``whole`` (vLLM 0.19) or ``chunk`` (its V1 before), where paged.
+    order : str
+        ``fcfs``, ``priority`` or ``preemptive``; another than ``fcfs`` where paged.
+    speculation : labs.speculation.Speculation or None
+        What decoding sequences propose, where paged.
 
     Raises
     ------
     ValueError
         If an argument is out of range or a name unknown, or memory is paged under another policy
-        than ``chunked``.
+        than ``chunked``, or what only paged memory has is asked for without it.
 
     References
     ----------
@@ -129,6 +145,8 @@ class Engine:
     prefix_cache: bool = False
     front: float = 0.0
     admit: str = "whole"
+    order: str = "fcfs"
+    speculation: Speculation | None = None
 
     def __post_init__(self) -> None:
         check.instance("step_time", self.step_time, StepTime)
@@ -138,8 +156,13 @@ class Engine:
         check.instance("prefix_cache", self.prefix_cache, bool)
         if self.memory == "paged" and self.policy != "chunked":
             raise check.refuse("policy", "'chunked' where memory is paged", self.policy)
-        if self.memory != "paged" and self.prefix_cache:
-            raise check.refuse("prefix_cache", "False where memory is reserved", True)
+        check.one_of("order", self.order, ORDERS)
+        if self.speculation is not None:
+            check.instance("speculation", self.speculation, Speculation)
+        without = {"prefix_cache": False, "order": "fcfs", "speculation": None}
+        for name, value in without.items():
+            if self.memory != "paged" and getattr(self, name) != value:
+                raise check.refuse(name, f"{value} where memory is reserved", getattr(self, name))
         front = check.number("front", self.front, least=0, most=check.MOST)
         object.__setattr__(self, "front", front)
         for name in ("max_batch", "token_budget", "block"):
@@ -148,13 +171,22 @@ class Engine:
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, check.count(name, getattr(self, name)))
 
-    def run(self, workload: Workload) -> Timeline:
+    def run(
+        self,
+        workload: Workload,
+        priority: IntArray | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> Timeline:
         """Serve a workload from an empty replica until the last request is out.
 
         Parameters
         ----------
         workload : Workload
             Requests; arrival in seconds, lengths in tokens.
+        priority : array (n,) of int, or None
+            How urgent each is, 0 first; all alike if None.
+        rng : numpy.random.Generator or None
+            Draws which of the proposed tokens are accepted; needed where chance decides.
 
         Returns
         -------
@@ -163,8 +195,9 @@ class Engine:
         Raises
         ------
         ValueError
-            If ``workload`` is not a `labs.workload.Workload`, or a request in it takes above ten
-            million steps.
+            If ``workload`` is not a `labs.workload.Workload`, a request in it takes above ten
+            million steps, ``priority`` has another length or is given to an engine whose ``order``
+            is ``fcfs``, or a generator is needed and not given.
 
         Examples
         --------
@@ -173,7 +206,7 @@ class Engine:
         """
         check.instance("workload", workload, Workload)
         self._refuse_endless("workload", workload.prompt, workload.output)
-        replica = _paging.replica_of(self)
+        replica = self._replica(len(workload), priority, rng)
         replica.offer_all(workload)
         replica.advance()
         return replica.timeline()
@@ -184,6 +217,8 @@ class Engine:
         output: IntArray,
         users: int,
         blocks: tuple[tuple[int, ...], ...] | None = None,
+        priority: IntArray | None = None,
+        rng: np.random.Generator | None = None,
     ) -> Timeline:
         """Serve a closed loop: so many users at a time, each sending the next once one is out.
 
@@ -200,6 +235,8 @@ class Engine:
             At least 1.
         blocks : tuple of tuples of int, or None
             As `labs.workload.Workload` has them.
+        priority, rng
+            As in `run`.
 
         Returns
         -------
@@ -209,8 +246,8 @@ class Engine:
         Raises
         ------
         ValueError
-            If an argument is out of range, lengths differ, or a request takes above ten million
-            steps.
+            If an argument is out of range, lengths differ, a request takes above ten million
+            steps, or as in `run`.
 
         Examples
         --------
@@ -222,13 +259,25 @@ class Engine:
         size = check.sequence("prompt", prompt, least=1, whole=True).size
         sent = Workload(np.zeros(size), prompt, output, blocks)
         self._refuse_endless("output", sent.prompt, sent.output)
-        replica = _paging.replica_of(self)
+        replica = self._replica(size, priority, rng)
         named = [()] * size if sent.blocks is None else sent.blocks
         replica.later.extend(zip(sent.prompt.tolist(), sent.output.tolist(), named, strict=True))
         for _ in range(min(users, size)):
             replica.next_user(0.0)
         replica.advance()
         return replica.timeline()
+
+    def _replica(
+        self, size: int, priority: IntArray | None, rng: np.random.Generator | None
+    ) -> Replica:
+        replica = _stepwise.replica_of(self, rng)
+        if priority is None:
+            return replica
+        if not isinstance(replica, Stepwise) or self.order == "fcfs":
+            raise check.refuse("priority", "None where order is 'fcfs'", priority)
+        urgent = check.sequence("priority", priority, size=size, least=0, whole=True)
+        replica.priority = urgent.astype(np.int64).tolist()
+        return replica
 
     def _refuse_endless(self, name: str, prompt: IntArray, output: IntArray) -> None:
         parts = prompt // self.token_budget if self.policy == "chunked" else 0
@@ -256,7 +305,7 @@ class Engine:
         Raises
         ------
         ValueError
-            If ``workload`` is not a `labs.workload.Workload`.
+            If ``workload`` is not a `labs.workload.Workload`, or the engine speculates.
 
         Examples
         --------
@@ -266,6 +315,8 @@ class Engine:
         ([0.02], [0.011])
         """
         check.instance("workload", workload, Workload)
+        if self.speculation is not None:
+            raise check.refuse("speculation", "None to know the least times", self.speculation)
         step, prompt, output = self.step_time, workload.prompt, workload.output
         room = math.inf if self.kv_tokens is None else self.kv_tokens
         if self.memory == "paged":

@@ -37,7 +37,8 @@ class Timeline:
     latency : array (n,)
         Time from arrival to the last token.
     gap : array (k,)
-        Times between one token of an answer and the next.
+        Times between one token of an answer and the next; those that come out together, of a
+        proposal, count as one.
     gap_tokens : array (k,) of int
         How many tokens waited each.
     arrival : array (n,)

@@ -22,6 +22,7 @@ class Sequence:
     emitted: int = 0
     goal: int = 0  # tokens to read before the next comes out
     blocks: list[Block] = field(default_factory=list)
+    rank: tuple[float, ...] = ()
 
     @property
     def decodes(self) -> bool:
@@ -86,8 +87,16 @@ def serve(
     budget: int,
     admit: str = "whole",
     identities: list[tuple[Any, ...]] | None = None,
+    order: str = "fcfs",
+    priority: list[int] | None = None,
+    proposes: int = 0,
+    accepts: int = 0,
+    drafting: float = 0.0,
 ) -> Outcome:
-    """Serve (arrival, prompt, output) triples that arrive in order."""
+    """Serve (arrival, prompt, output) triples that arrive in order.
+
+    Of what a sequence proposes, the first ``accepts`` are accepted.
+    """
     n = len(requests)
     outcome = Outcome([nan] * n, [nan] * n, [0] * n, [0] * n, [0] * n)
     memory = Memory(count)
@@ -95,6 +104,9 @@ def serve(
         Sequence(i, prompt, output, identities[i] if identities else ())
         for i, (_, prompt, output) in enumerate(requests)
     ]
+    for sequence in waiting:
+        urgent = priority[sequence.index] if priority and order != "fcfs" else 0
+        sequence.rank = (urgent, requests[sequence.index][0], sequence.index)
     running: list[Sequence] = []
     now = requests[0][0] if requests else 0.0
 
@@ -110,8 +122,30 @@ def serve(
             if memory.find(sequence.identities[place]) is None:
                 block.identity = sequence.identities[place]
 
-    def preempt() -> Sequence:
-        victim = running.pop()
+    def line() -> list[Sequence]:
+        """Those that have arrived, the first to be admitted first."""
+        here = [s for s in waiting if requests[s.index][0] <= now]
+        return here if order == "fcfs" else sorted(here, key=lambda s: s.rank)
+
+    def room(head: Sequence, budget: int) -> tuple[list[Block], int, bool]:
+        head.goal = head.prompt + head.emitted
+        found: list[Block] = []
+        for place in range((head.goal - 1) // size):
+            if place >= head.prompt // size or place >= len(head.identities):
+                break
+            block = memory.find(head.identities[place])
+            if block is None:
+                break
+            found.append(block)
+        part = min(head.goal - len(found) * size, budget)
+        whole = head.goal if admit == "whole" else len(found) * size + part
+        free = [block for block in memory.free() if block not in found]
+        return found, part, blocks_for(whole) - len(found) <= len(free)
+
+    def preempt(victim: Sequence | None = None) -> Sequence:
+        if victim is None:
+            victim = running[-1] if order == "fcfs" else max(running, key=lambda s: s.rank)
+        running.remove(victim)
         memory.let_go(victim.blocks)
         outcome.preempted[victim.index] += 1
         outcome.recomputed[victim.index] += victim.done
@@ -120,58 +154,76 @@ def serve(
         return victim
 
     while waiting or running:
-        if not running and requests[waiting[0].index][0] > now and not waiting[0].emitted:
-            now = max(now, requests[waiting[0].index][0])
+        if not running and not line():
+            now = min(requests[s.index][0] for s in waiting)
         left = budget
+        urgent = float("inf")
+        if (
+            order == "preemptive"
+            and line()
+            and blocks_for(line()[0].prompt + line()[0].output - 1) <= count
+        ):
+            head = line()[0]
+            while len(running) == max_batch or not room(head, budget)[2]:
+                less = [s for s in running if s.rank[0] > head.rank[0]]
+                if not less:
+                    break
+                preempt(max(less, key=lambda s: s.rank))
+            else:
+                urgent = head.rank[0]
         advance: dict[int, int] = {}
         preempted: list[int] = []
-        for sequence in running:
+        for sequence in tuple(running):
             if sequence not in running:
                 continue
-            tokens = 1 if sequence.decodes else min(sequence.goal - sequence.done, left)
+            if sequence.decodes:
+                rest = sequence.output - sequence.emitted - 1
+                tokens = 1 + max(0, min(proposes, rest, left - 1))
+            elif sequence.rank[0] > urgent:
+                tokens = 0
+            else:
+                tokens = max(0, min(sequence.goal - sequence.done, left))
             if not tokens:
                 continue
             asks = blocks_for(sequence.done + tokens) - len(sequence.blocks)
             while len(memory.free()) < asks:
                 victim = preempt()
+                left += advance.pop(victim.index, 0)
                 preempted.append(victim.index)
                 if victim is sequence:
                     break
+            if sequence not in running:
+                break
             if sequence in running:
-                grow(sequence, sequence.done + tokens)
+                while len(sequence.blocks) < blocks_for(sequence.done + tokens):
+                    sequence.blocks.append(memory.take())
                 advance[sequence.index] = tokens
                 left -= tokens
-        decoding = [s for s in running if s.decodes]
+        for sequence in running:
+            if sequence.index in advance:
+                grow(sequence, sequence.done + advance[sequence.index])
+        decoding = [s for s in running if s.decodes and s.index in advance]
         pairs = 0.0
+        for sequence in decoding:
+            for proposal in range(advance[sequence.index] - 1):
+                pairs += sequence.done + 1 + proposal
         read = {}
         for sequence in running:
             if not sequence.decodes and sequence.index in advance:
                 read[sequence.index] = advance[sequence.index]
                 part = advance[sequence.index]
                 pairs += sum(range(sequence.done, sequence.done + part))
-        while not preempted and waiting and left and len(running) < max_batch:
-            head = waiting[0]
-            if requests[head.index][0] > now:
-                break
+        while not preempted and line() and left > 0 and len(running) < max_batch:
+            head = line()[0]
             if blocks_for(head.prompt + head.output - 1) > count:
-                outcome.rejected.append(waiting.pop(0).index)
+                waiting.remove(head)
+                outcome.rejected.append(head.index)
                 continue
-            head.goal = head.prompt + head.emitted
-            found: list[Block] = []
-            for place in range((head.goal - 1) // size):
-                if place >= head.prompt // size or place >= len(head.identities):
-                    break
-                block = memory.find(head.identities[place])
-                if block is None:
-                    break
-                found.append(block)
-            cached = len(found) * size
-            part = min(head.goal - cached, left)
-            whole = head.goal if admit == "whole" else cached + part
-            free = [block for block in memory.free() if block not in found]
-            if blocks_for(whole) - len(found) > len(free):
+            found, part, fits = room(head, left)
+            if not fits:
                 break
-            waiting.pop(0)
+            waiting.remove(head)
+            cached = len(found) * size
             for block in found:
                 block.readers += 1
             head.blocks, head.done = found, cached
@@ -185,7 +237,10 @@ def serve(
             continue
         # The context of a decoding sequence includes the token that is decoded.
         context = sum(s.done + 1 for s in decoding)
-        lasts = seconds(float(sum(read.values())), float(len(decoding)), float(context), pairs)
+        proposals = [advance[s.index] - 1 for s in decoding]
+        tokens = sum(read.values()) + sum(proposals)
+        lasts = seconds(float(tokens), float(len(decoding)), float(context), pairs)
+        lasts += drafting * max(proposals, default=0)
         held = sum(1 for block in memory.blocks if block.readers)
         names = [s.index for s in decoding]
         outcome.steps.append(Step(now, now + lasts, names, read, preempted, held))
@@ -193,17 +248,22 @@ def serve(
         for sequence in running:
             if sequence.index not in advance:
                 continue
-            sequence.done += advance[sequence.index]
-            if not sequence.decodes:
-                continue
-            sequence.emitted += 1
-            outcome.tokens.setdefault(sequence.index, []).append(now)
-            if sequence.emitted == 1:
+            out = 1
+            if sequence.decodes:
+                out += min(accepts, advance[sequence.index] - 1)
+                sequence.done += out
+            else:
+                sequence.done += advance[sequence.index]
+                if not sequence.decodes:
+                    continue
+            if not sequence.emitted:
                 outcome.first_token[sequence.index] = now
+            sequence.emitted += out
+            outcome.tokens.setdefault(sequence.index, []).append(now)
         # Of those out together, the order of letting go: the rule is silent; those that decoded
         # first, in order of admission, then those that have read.
-        out = [s for s in running if s.emitted == s.output]
-        for sequence in sorted(out, key=lambda s: s.index in read):
+        ended = [s for s in running if s.emitted == s.output]
+        for sequence in sorted(ended, key=lambda s: s.index in read):
             outcome.finish[sequence.index] = now
             memory.let_go(sequence.blocks)
             running.remove(sequence)

@@ -44,6 +44,7 @@ from labs import (
     scheduling,
     simulation,
     slo,
+    speculation,
     sweep,
     tool_figures,
     workload,
@@ -336,6 +337,15 @@ add(
     prefix_cache=st.booleans(),
     front=st.floats(0, 1),
     admit=st.sampled_from(engine.ADMITS),
+    order=st.sampled_from(engine.ORDERS),
+    speculation=st.none() | st.just(speculation.Speculation(2, 0.5)),
+)
+add(speculation.Speculation, tokens=small, acceptance=chance, seconds=rates)
+add(
+    speculation.Speculation(2, 0.5).accepted,
+    label="speculation.Speculation.accepted",
+    proposed=st.lists(st.integers(0, 9), min_size=1, max_size=5),
+    rng=st.just(np.random.default_rng(1)),
 )
 add(
     PAGED.run_closed,
@@ -474,7 +484,14 @@ add(
     pause=st.just([[1.0], [2.0]]),
     block=st.integers(1, 9),
 )
-add(REPLICA.run, label="engine.Engine.run", nan=True, workload=st.just(REQUESTS))
+add(
+    dataclasses.replace(PAGED, order="priority").run,
+    label="engine.Engine.run",
+    nan=True,
+    workload=st.just(REQUESTS),
+    priority=st.none() | st.lists(st.integers(0, 3), min_size=4, max_size=4),
+    rng=st.none(),
+)
 add(TIMELINE.tbt_quantile, label="engine.Timeline.tbt_quantile", p=chance)
 
 
@@ -1144,6 +1161,7 @@ MODULES = (
     scheduling,
     simulation,
     slo,
+    speculation,
     sweep,
     tool_figures,
     workload,

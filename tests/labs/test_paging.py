@@ -1,6 +1,7 @@
 """Memory in blocks: the engine against a naive one written from the same rules, and its laws."""
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,17 @@ import reference_paging
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labs._paging import replica_of
-from labs.engine import Engine, StepTime
+from labs import distillation
+from labs._stepwise import replica_of
+from labs.cluster import Cluster
+from labs.engine import Engine, StepTime, Timeline
+from labs.speculation import Speculation
 from labs.workload import Workload, azure_chat
 
 COST = StepTime(0.01, 1e-4, 2e-4, 1e-6, weights=0.004, overlap=3.0, prefill_kv=1e-7)
+ONE = Workload([0.0], [10], [10])
+PRIORITY = Engine(COST, policy="chunked", memory="paged", order="priority")
+PROPOSING = Engine(COST, policy="chunked", memory="paged", speculation=Speculation(2, 0.5))
 
 
 @st.composite
@@ -42,7 +49,32 @@ def cases(draw: Any) -> tuple[Workload, dict[str, Any]]:
     }
 
 
-def naive(workload: Workload, settings_: dict[str, Any]) -> reference_paging.Outcome:
+@st.composite
+def ordered(draw: Any) -> tuple[Workload, dict[str, Any], dict[str, Any]]:
+    """A case with priorities or proposals, and both as the naive one takes them."""
+    workload, chosen = draw(cases())
+    n = len(workload)
+    order = draw(st.sampled_from(["fcfs", "priority", "preemptive"]))
+    urgent = draw(st.lists(st.integers(0, 2), min_size=n, max_size=n))
+    proposes = draw(st.integers(0, 4))
+    taken = draw(st.booleans())
+    chosen["order"] = order
+    if proposes:
+        chosen["speculation"] = Speculation(proposes, int(taken), 0.001)
+    return (
+        workload,
+        chosen,
+        {
+            "order": order,
+            "priority": urgent if order != "fcfs" else None,
+            "proposes": proposes,
+            "accepts": proposes if taken else 0,
+            "drafting": 0.001,
+        },
+    )
+
+
+def naive(workload: Workload, settings_: dict[str, Any], **more: Any) -> reference_paging.Outcome:
     return reference_paging.serve(
         list(
             zip(
@@ -59,6 +91,7 @@ def naive(workload: Workload, settings_: dict[str, Any]) -> reference_paging.Out
         settings_["token_budget"],
         settings_["admit"],
         list(workload.blocks) if settings_["prefix_cache"] and workload.blocks else None,
+        **more,
     )
 
 
@@ -67,7 +100,21 @@ def naive(workload: Workload, settings_: dict[str, Any]) -> reference_paging.Out
 def test_the_engine_is_the_naive_one(case: tuple[Workload, dict[str, Any]]) -> None:
     workload, chosen = case
     timeline = Engine(COST, policy="chunked", memory="paged", **chosen).run(workload)
-    expected = naive(workload, chosen)
+    same(timeline, naive(workload, chosen), chosen)
+
+
+@given(ordered())
+@settings(max_examples=400)
+def test_priorities_and_proposals_are_the_naive_ones(
+    case: tuple[Workload, dict[str, Any], dict[str, Any]],
+) -> None:
+    workload, chosen, more = case
+    engine = Engine(COST, policy="chunked", memory="paged", **chosen)
+    timeline = engine.run(workload, priority=more["priority"])
+    same(timeline, naive(workload, chosen, **more), chosen)
+
+
+def same(timeline: Timeline, expected: reference_paging.Outcome, chosen: dict[str, Any]) -> None:
     assert timeline.rejected.tolist() == expected.rejected
     assert timeline.preempted.tolist() == expected.preempted
     assert timeline.recomputed.tolist() == expected.recomputed
@@ -248,3 +295,120 @@ def test_a_replica_goes_on_where_it_stopped(memory: str) -> None:
         replica.offer(arrival, prompt, output)
     replica.advance()
     np.testing.assert_array_equal(replica.timeline().finish, whole.finish)
+
+
+@given(cases())
+@settings(max_examples=100)
+def test_where_all_are_as_urgent_priority_is_first_come_first_served(
+    case: tuple[Workload, dict[str, Any]],
+) -> None:
+    workload, chosen = case
+    plain = Engine(COST, policy="chunked", memory="paged", **chosen)
+    expected = plain.run(workload)
+    for order in ("priority", "preemptive"):
+        found = replace(plain, order=order).run(workload, priority=np.zeros(len(workload), int))
+        np.testing.assert_allclose(found.finish, expected.finish, rtol=1e-12)
+        assert found.preempted.tolist() == expected.preempted.tolist()
+        assert found.recomputed.tolist() == expected.recomputed.tolist()
+
+
+def urgent_behind_others(order: str) -> Timeline:
+    """Two long answers have run for a while when a short one that is more urgent arrives."""
+    step = StepTime(1.0, 0.0, 0.0, 0.0)
+    engine = Engine(step, max_batch=2, policy="chunked", memory="paged", order=order)
+    asked = Workload([0.0, 0.0, 3.0, 3.0], [4] * 4, [10, 10, 5, 2])
+    return engine.run(asked, priority=None if order == "fcfs" else np.array([5, 5, 5, 0]))
+
+
+def test_priority_reorders_those_waiting_and_preempts_none_that_runs() -> None:
+    assert urgent_behind_others("fcfs").first_token.tolist() == [1.0, 1.0, 11.0, 11.0]
+    inverted = urgent_behind_others("priority")
+    # It overtakes who waits, not who runs.
+    assert inverted.first_token.tolist() == [1.0, 1.0, 11.0, 11.0]
+    assert inverted.finish.tolist() == [10.0, 10.0, 15.0, 12.0]
+    assert not inverted.preempted.any()
+
+
+def test_the_urgent_displaces_the_last_of_the_less_urgent_where_users_expect_it() -> None:
+    timeline = urgent_behind_others("preemptive")
+    assert timeline.preempted.tolist() == [0, 1, 0, 0]
+    assert timeline.first_token[3] == 4.0
+    # It has read its prompt of four and decoded two of its three tokens.
+    assert timeline.recomputed.tolist() == [0, 6, 0, 0]
+    # Displaced for two steps; the step that reads it all again emits the next token.
+    assert timeline.finish.tolist() == [10.0, 12.0, 15.0, 5.0]
+
+
+def test_where_blocks_are_short_the_least_urgent_gives_way_whenever_it_came() -> None:
+    step = StepTime(1.0, 0.0, 0.0, 0.0)
+    engine = Engine(step, kv_tokens=7, policy="chunked", memory="paged", block=1, order="priority")
+    timeline = engine.run(Workload([0.0, 0.0], [2, 2], [5, 5]), priority=np.array([0, 1]))
+    assert timeline.preempted.tolist() == [0, 1]
+    timeline = engine.run(Workload([0.0, 1.0], [2, 2], [5, 5]), priority=np.array([1, 0]))
+    assert timeline.preempted.tolist() == [1, 0]
+
+
+def test_a_sequence_alone_gains_what_the_formula_says() -> None:
+    """Base cost alone, and proposals that cost a share of it: Leviathan's theorem 3.8."""
+    speculation = Speculation(tokens=4, acceptance=0.8, seconds=0.1)
+    step = StepTime(1.0, 0.0, 0.0, 0.0)
+    engine = Engine(step, policy="chunked", memory="paged", speculation=speculation)
+    alone = Workload([0.0], [1], [20_001])
+    speedups = [
+        20_000 / (timeline.finish[0] - timeline.first_token[0])
+        for timeline in (engine.run(alone, rng=np.random.default_rng(seed)) for seed in range(10))
+    ]
+    expected = distillation.speculative_speedup(0.8, 4, 0.1)
+    assert np.mean(speedups) == pytest.approx(expected, rel=0.01)
+
+
+def test_proposals_take_budget_from_prompts() -> None:
+    step = StepTime(1.0, 0.0, 0.0, 0.0)
+    asked = Workload([0.0, 1.0], [8, 8], [100, 1])
+    plain = Engine(step, policy="chunked", memory="paged", token_budget=9)
+    assert plain.run(asked).first_token.tolist() == [1.0, 2.0]
+    for tokens, read in ((4, 2), (6, 4)):
+        proposing = replace(plain, speculation=Speculation(tokens, 0.0))
+        # Of nine tokens the first keeps one and its proposals.
+        assert proposing.run(asked).first_token.tolist() == [1.0, 1.0 + read]
+
+
+def test_what_is_refused_costs_as_a_prompt_and_gains_nothing() -> None:
+    step = StepTime(1.0, 0.01, 0.0, 0.0)
+    engine = Engine(step, policy="chunked", memory="paged")
+    asked = Workload([0.0], [5], [7])
+    slower = replace(engine, speculation=Speculation(2, 0.0)).run(asked)
+    # The last two of six decodes propose one and none: more than the answer has is not proposed.
+    assert slower.finish[0] - engine.run(asked).finish[0] == pytest.approx(0.01 * (4 * 2 + 1))
+    faster = replace(engine, speculation=Speculation(2, 1.0)).run(asked)
+    assert faster.steps == 1 + 2
+    assert faster.gap.size == 2
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: Engine(COST, order="priority"), "order must be fcfs where memory is reserved"),
+        (lambda: Engine(COST, speculation=Speculation(2, 0.5)), "speculation must be None"),
+        (lambda: Engine(COST).run(ONE, priority=[1]), "priority must be None where order is"),
+        (lambda: PRIORITY.run(ONE, priority=[1, 2]), "priority must be of length 1"),
+        (lambda: PRIORITY.run(ONE, priority=[-1]), "priority must be"),
+        (lambda: PROPOSING.run(ONE), "rng must be a numpy.random.Generator, got None"),
+        (lambda: PROPOSING.alone(ONE), "speculation must be None"),
+        (lambda: Speculation(0, 0.5), "tokens must be"),
+        (lambda: Speculation(2, 1.5), "acceptance must be"),
+        (lambda: Cluster(PRIORITY), "engine must be of order 'fcfs'"),
+    ],
+)
+def test_what_cannot_be_is_refused(call: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_a_closed_loop_and_a_cluster_speculate_too() -> None:
+    rng = np.random.default_rng(1)
+    closed = PROPOSING.run_closed([10] * 6, [20] * 6, users=2, rng=rng)
+    assert np.isfinite(closed.finish).all()
+    assert np.diff(closed.finish[:2]).item() != 0
+    served = Cluster(PROPOSING, 2).run(Workload([0.0] * 6, [10] * 6, [20] * 6), rng)
+    assert np.isfinite(served.finish).all()
