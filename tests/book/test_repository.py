@@ -94,10 +94,7 @@ def test_every_vendored_folder_is_recorded() -> None:
 
 
 def test_pages_of_the_table_of_contents_exist() -> None:
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    names = [toc["root"]]
-    for part in toc["parts"]:
-        names += [chapter["file"] for chapter in part["chapters"]]
+    names = re.findall(r"(?:root|file): *(\S+)", (ROOT / "_toc.yml").read_text("utf-8"))
     for name in names:
         assert (ROOT / f"{name}.md").is_file(), name
     written = {path.stem for path in (ROOT / "lessons").glob("*.md")}
