@@ -82,7 +82,7 @@ class Engine:
       runs. With ``"preemptive"`` it does what users expect: while the first in line lacks a place
       or blocks and a less urgent request runs, the last of those is preempted; and less urgent
       prompts are not read on with in that step.
-    - With `speculation`, a decoding sequence takes a token more for each that it proposes.
+    - With ``speculation``, a decoding sequence takes a token more for each that it proposes.
 
     Attributes
     ----------
