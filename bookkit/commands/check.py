@@ -54,7 +54,7 @@ CHECKS = (
     ),
     Check(
         "lighthouse",
-        [*PYTEST, "-m", "lighthouse", "tests/book/test_site.py"],
+        [*PYTEST, "-n", "2", "-m", "lighthouse", "tests/book/test_site.py"],
         (SITE, TEST),
         book=True,
     ),

@@ -32,6 +32,11 @@ MENDS = [
         re.compile(r"(<button class=\"sidebar-toggle [^>]*?title=\"([^\"]*)\")"),
         r'\1 aria-label="\2"',
     ),
+    # What unfolds a part of the contents has an icon and no name.
+    (
+        re.compile(r"<summary>(<span class=\"toctree-toggle\" role=\"presentation\">)"),
+        r'<summary aria-label="Pages of this part">\1',
+    ),
     # A name that hides the text of a folded cell.
     (re.compile(r"<summary aria-label=\"Toggle hidden content\">"), "<summary>"),
     # Paragraphs are not allowed in the summary of a folded cell.

@@ -43,7 +43,7 @@ def test_the_first_page_leads_to_every_module_of_the_others(pages: dict[str, str
 def test_names_in_docstrings_are_links(pages: dict[str, str]) -> None:
     assert 'href="#labs.devices.DEVICES"' in pages["machines"]
     assert 'href="#labs.queueing.Queue"' in pages["load"]
-    assert 'href="machines.html#labs.hardware.step_time"' in pages["engines"]
+    assert 'href="machines.html#labs.step.StepTime"' in pages["engines"]
 
 
 def test_a_page_shows_formula_examples_and_source(pages: dict[str, str]) -> None:
