@@ -1,16 +1,22 @@
 """Run every benchmark and print ratios of medians: `python -m benchmarks`."""
 
-from benchmarks import engine, fcfs, integers, learning, lru, pages, policies
+from benchmarks import engine, fcfs, integers, learning, lru, pages, policies, scorecard
 from benchmarks.timing import machine, save
 
-FORMATS = {"seconds": "{:9.3f} s", "ratio": "{:9.2f} ×", "scores": "{:6.0f} of 100"}
+FORMATS = {
+    "seconds": "{:9.3f} s",
+    "ratio": "{:9.2f} ×",
+    "scores": "{:6.0f} of 100",
+    "megabytes": "{:9.0f} MB",
+    "errors": "{}",
+}
 
 print(", ".join(f"{name} {value}" for name, value in machine().items()))
-for module in (fcfs, engine, lru, policies, integers, learning, pages):
+for module in (fcfs, engine, scorecard, lru, policies, integers, learning, pages):
     result = module.run()
     name = module.__name__.rpartition(".")[2]
     if result is None:
-        print(f"\n{name}: nothing to measure: the book is not built, or PyTorch not installed")
+        print(f"\n{name}: nothing to measure: no book is built, no run or no PyTorch at hand")
         continue
     print(f"\n{result['what']}")
     for kind, form in FORMATS.items():

@@ -1,5 +1,6 @@
 """The engine on an hour of chat traffic: the real trace where it is at hand, else one like it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from labs import workload
 from labs.engine import Engine, StepTime
 
 TRACE = Path(__file__).parents[2] / "shared" / "traces" / "AzureLLMInferenceTrace_conv.csv"
-TARGET = 0.3
+RESERVE, PAGED = 0.15, 0.5
 
 
 def requests() -> tuple[str, workload.Workload]:
@@ -29,6 +30,7 @@ def run(rounds: int = 7) -> dict[str, Any]:
         policy: Engine(step, kv_tokens=110_000, policy=policy)
         for policy in ("mixed", "prefill_first", "chunked")
     }
+    engines["paged"] = replace(engines["chunked"], memory="paged")
     seconds = in_turn(
         {policy: (lambda engine=engine: engine.run(served)) for policy, engine in engines.items()},
         rounds,
@@ -37,6 +39,6 @@ def run(rounds: int = 7) -> dict[str, Any]:
         "what": f"engine, {name}, {len(served):,} requests",
         "seconds": seconds,
         "ratio": {f"{policy}/mixed": seconds[policy] / seconds["mixed"] for policy in engines},
-        "target": f"under {TARGET} s a run (mixed, full rate)",
-        "met": seconds["mixed"] < TARGET,
+        "target": f"at most {RESERVE} s a run with reserved memory (mixed), {PAGED} s in blocks",
+        "met": seconds["mixed"] <= RESERVE and seconds["paged"] <= PAGED,
     }
