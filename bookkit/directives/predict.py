@@ -1,17 +1,22 @@
 """``{predict}``: a question to commit to before the answer, which unfolds below it.
 
 With ``:asks:`` the page takes the reader's answer, keeps it under ``:name:`` and compares it with
-``:value:``, a number from a cell or one of ``:choices:``. Without JavaScript the fold is all.
+``:value:``, a number from a cell or one of ``:choices:``. What follows such a prediction, up to the
+next heading, the next prediction or ``{predict-end}``, is hidden until the reader has committed or
+skipped. Without scripts, and in print, all of that shows and the answer is a fold.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from sphinx.transforms import SphinxTransform
 from sphinx.util.docutils import SphinxDirective
 
 if TYPE_CHECKING:
@@ -29,6 +34,46 @@ class prediction_answer(nodes.Element):  # noqa: N801
 
 class prediction_truth(nodes.Element):  # noqa: N801
     """What the reader's answer is compared with."""
+
+
+class prediction_end(nodes.Element):  # noqa: N801
+    """Where what decides a prediction ends, if before the next heading."""
+
+
+class prediction_rest(nodes.Element):  # noqa: N801
+    """What decides a prediction: hidden until the reader has committed."""
+
+
+ENDS = (nodes.section, prediction, prediction_end)
+
+
+class Hide(SphinxTransform):
+    """Gather what follows each prediction that asks."""
+
+    default_priority = 800
+
+    def apply(self, **_: object) -> None:
+        """Put it into an element of its own."""
+        for box in list(self.document.findall(prediction)):
+            if "data" in box:
+                around = box.parent
+                start = around.index(box) + 1
+                follows = itertools.takewhile(
+                    lambda node: not isinstance(node, ENDS), around.children[start:]
+                )
+                rest = prediction_rest("", *follows)
+                rest["name"] = box["data"]["prediction"]
+                around[start : start + len(rest)] = [rest] if len(rest) else []
+        for end in list(self.document.findall(prediction_end)):
+            end.parent.remove(end)
+
+
+class PredictEnd(SphinxDirective):
+    """Ends what is hidden."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the mark."""
+        return [prediction_end("")]
 
 
 class Predict(SphinxDirective):
@@ -88,6 +133,21 @@ def visit_prediction(self: HTML5Translator, node: nodes.Element) -> None:
     )
 
 
+def visit_rest(self: HTML5Translator, node: nodes.Element) -> None:
+    """Open what is hidden, after a line that says so and shows it where scripts fail."""
+    place = "rest-" + re.sub(r"\W", "-", node["name"])
+    self.body.append(
+        '<p class="predict-veil">What comes next gives the answer away. It shows once you commit '
+        f'or skip. <a href="#{place}">Show it now</a></p>\n'
+        f'<div class="predict-rest" id="{place}" data-rest="{node["name"]}">\n'
+    )
+
+
+def depart_rest(self: HTML5Translator, node: nodes.Element) -> None:
+    """Close it."""
+    self.body.append("</div>\n")
+
+
 def visit_truth(self: HTML5Translator, node: nodes.Element) -> None:
     """Hold the value for the script; the fold says it in words."""
     self.body.append('<span class="predict-truth" hidden="hidden">')
@@ -118,4 +178,7 @@ def setup(app: Sphinx) -> None:
     app.add_node(prediction, html=(visit_prediction, depart_prediction))
     app.add_node(prediction_answer, html=(visit_answer, depart_answer))
     app.add_node(prediction_truth, html=(visit_truth, depart_truth))
+    app.add_node(prediction_rest, html=(visit_rest, depart_rest))
     app.add_directive("predict", Predict)
+    app.add_directive("predict-end", PredictEnd)
+    app.add_transform(Hide)

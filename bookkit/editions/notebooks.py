@@ -24,6 +24,7 @@ from docutils import nodes
 from myst_nb.core.read import read_myst_markdown_notebook
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from bookkit.directives.predict import prediction_rest
 from bookkit.editions import installation, launch, lite, wheels
 from bookkit.editions.markdown import Markdown, elsewhere
 
@@ -246,7 +247,9 @@ def _flat(doctree: nodes.Element, level: int = 1) -> list[tuple[int, nodes.Eleme
     """Return the blocks of all sections in their order, each with the level of its headings."""
     found: list[tuple[int, nodes.Element]] = []
     for child in doctree.children:
-        if isinstance(child, nodes.section):
+        if isinstance(child, prediction_rest):
+            found += _flat(child, level)
+        elif isinstance(child, nodes.section):
             found += _flat(child, level + 1)
         else:
             found.append((level, child))

@@ -9,7 +9,10 @@ import { written } from "./text.js";
 import { drawTimeline } from "./timeline.js";
 /** @import { Cell, Drawing, Model, Slider, Spec, Stage, Width } from "./types.js" */
 
-const BEAT = 450;
+/** Milliseconds between steps that play by themselves, and of all of them at most. */
+const [BEAT, LONGEST] = [450, 15_000];
+/** Pixels that a finger goes sideways before it moves a chart. */
+const SIDEWAYS = 10;
 const SETTLED = 150;
 
 /** @param {Slider} slider @param {string} id @param {(index: number) => void} changed */
@@ -215,7 +218,9 @@ function stepper(step, walk, signal) {
   play.addEventListener("click", () => {
     if (playing) return stop();
     play.textContent = "Pause";
-    playing = setInterval(() => walk(1) || stop(), BEAT);
+    const steps = Number(step.input.max);
+    if (Number(step.input.value) === steps) walk(-steps);
+    playing = setInterval(() => walk(1) || stop(), Math.min(BEAT, LONGEST / steps));
   });
   step.input.addEventListener("input", stop);
   signal.addEventListener("abort", stop);
@@ -236,7 +241,11 @@ function ruler(element) {
   };
 }
 
-/** Pointer over the figure moves the sliders. @param {HTMLElement} figure
+/**
+ * Pointer over the figure moves the sliders. A finger may be about to scroll: it moves them by a tap, or once it goes
+ * sideways; where it goes up or down, the browser scrolls and cancels it.
+ *
+ * @param {HTMLElement} figure
  * @param {(x: number, y: number) => Cell | null | undefined} pick @param {(cell: Cell) => void} go @param {AbortSignal} signal */
 function drag(figure, pick, go, signal) {
   const at = (/** @type {PointerEvent} */ event) => {
@@ -244,22 +253,39 @@ function drag(figure, pick, go, signal) {
     const cell = pick(event.clientX - bounds.left, event.clientY - bounds.top);
     if (cell) go(cell);
   };
-  figure.addEventListener(
-    "pointerdown",
-    (event) => {
+  /** Where a finger came down that has not moved the chart yet. @type {PointerEvent | null} */
+  let touched = null;
+  const take = (/** @type {PointerEvent} */ event) => {
+    touched = null;
+    figure.setPointerCapture(event.pointerId);
+    at(event);
+  };
+  /** @type {{[name: string]: (event: PointerEvent) => void}} */
+  const heard = {
+    pointerdown: (event) => {
       if (event.button) return;
-      figure.setPointerCapture(event.pointerId);
-      at(event);
+      if (event.pointerType === "touch") touched = event;
+      else take(event);
     },
-    { signal },
-  );
-  figure.addEventListener(
-    "pointermove",
-    (event) => {
-      if (figure.hasPointerCapture(event.pointerId)) at(event);
+    pointermove: (event) => {
+      if (!touched) {
+        if (figure.hasPointerCapture(event.pointerId) && event.buttons) at(event);
+        return;
+      }
+      const [across, along] = [event.clientX - touched.clientX, event.clientY - touched.clientY].map(Math.abs);
+      if (across > SIDEWAYS && across > along) take(event);
     },
-    { signal },
-  );
+    pointerup: (event) => {
+      if (touched) at(event);
+      touched = null;
+    },
+    pointercancel: () => {
+      touched = null;
+    },
+  };
+  for (const [name, listener] of Object.entries(heard)) {
+    figure.addEventListener(name, (event) => listener(/** @type {PointerEvent} */ (event)), { signal });
+  }
 }
 
 /** @param {HTMLElement} element @param {() => void} changed @param {AbortSignal} signal */

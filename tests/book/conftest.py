@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import theme_page
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from bookkit.commands import host
@@ -69,13 +70,20 @@ def serve() -> Iterator[Callable[[Path], str]]:
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Open an address in a fresh context; ``page.visit`` holds what went wrong."""
+    """Open an address in a fresh context; ``page.visit`` holds what went wrong.
+
+    What follows predictions shows, unless ``shown`` is false.
+    """
     contexts = []
 
-    def opened(address: str, width: int = 1280, **context_options: object) -> Page:
+    def opened(
+        address: str, width: int = 1280, shown: bool = True, **context_options: object
+    ) -> Page:
         viewport = {"width": width, "height": 900}
         context = browser.new_context(viewport=viewport, **context_options)
         contexts.append(context)
+        if shown:
+            context.add_init_script(theme_page.SHOWN)
         page = context.new_page()
         disk = address.startswith("file:")
         page.visit = Visit(page, "file:" if disk else address[: address.index("/", 8)])

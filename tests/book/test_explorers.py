@@ -527,3 +527,37 @@ def test_a_widget_that_is_not_an_explorer_fails_the_build(monkeypatch):
     extension.place_explorers(SimpleNamespace(env=env), document)
     assert heard == ["a widget that is not an explorer cannot live without a kernel"]
     assert scripts == {}
+
+
+def test_a_finger_that_scrolls_leaves_the_chart_and_a_tap_or_a_sideways_drag_moves_it(visit, home):
+    page = visit(home, width=375, has_touch=True)
+    found = seen.explorer(page, LATENCY)
+    figure = found.locator(".xp-figure svg").first
+    figure.scroll_into_view_if_needed()
+    before = seen.sliders(found)
+    finger = page.context.new_cdp_session(page)
+
+    def touch(*path: tuple[float, float]) -> None:
+        kinds = ["touchStart", *["touchMove"] * (len(path) - 1)]
+        for kind, (x, y) in zip(kinds, path, strict=True):
+            points = [{"x": x, "y": y}]
+            finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    def place(across: float) -> tuple[float, float]:
+        box = figure.bounding_box()
+        return box["x"] + across * box["width"], box["y"] + box["height"] / 2
+
+    x, y = place(0.3)
+    touch((x, y), *[(x, y - step) for step in range(20, 200, 20)])
+    page.wait_for_timeout(300)
+    assert seen.sliders(found) == before
+    figure.scroll_into_view_if_needed()
+    touch(place(0.3))
+    page.wait_for_function("() => true")
+    tapped = seen.sliders(found)
+    assert tapped != before
+    x, y = place(0.3)
+    touch((x, y), *[(x + step, y) for step in range(20, 120, 20)])
+    page.wait_for_timeout(100)
+    assert seen.sliders(found) != tapped

@@ -102,6 +102,7 @@ def seen(browser: Browser, site: str) -> Iterator[Callable[..., Page]]:
             context = browser.new_context(
                 viewport=viewport, color_scheme=scheme, reduced_motion="reduce"
             )
+            context.add_init_script(theme_page.SHOWN)
             page = context.new_page()
             pages[key] = name, page
             page.visit, page.sizes = Visit(page, site), {}

@@ -1,7 +1,9 @@
-"""What the theme does to a page a moment after it has changed."""
+"""What a page does a moment after it has changed, and what a browser brings to it."""
 
 from playwright.sync_api import Page
 
+#: What follows predictions shows at once, as for a reader who has asked for that.
+SHOWN = 'try { localStorage.setItem("book-answers", "shown") } catch {}'
 # What the theme lets the keyboard reach where it scrolls, 0.3 s after a change.
 BOXES = (
     "pre, .nboutput > .output_area, .cell_output > .output, .jp-RenderedHTMLCommon, "

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { apart, near, parse, short } from "../../book/_static/record/numbers.js";
+import { apart, near, parse, share, short } from "../../book/_static/record/numbers.js";
 
 test("what is a number and what is not", () => {
   const cases = /** @type {[string, number][]} */ ([
@@ -61,4 +61,14 @@ test("apart says a factor from two on and a share below", () => {
   assert.equal(apart(150, 100, words), "50% over");
   assert.equal(apart(99, 100, words), "1% under");
   for (const value of [0, -5, NaN]) assert.equal(apart(value, 100, words), "");
+});
+
+test("a share is taken in percent and as a fraction alike", () => {
+  assert.equal(share("25%", "", 0.246), 0.25);
+  assert.equal(share("25", "", 0.246), 25);
+  assert.equal(share("0.25", "%", 24.6), 25);
+  assert.equal(share("25", "%", 24.6), 25);
+  assert.equal(share("0.25%", "%", 24.6), 0.25);
+  assert.equal(share("0.3", "%", 0.4), 0.3);
+  assert.ok(Number.isNaN(share("lots", "%", 24.6)));
 });

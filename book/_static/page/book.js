@@ -1,10 +1,11 @@
 /** What every page of the book runs, as one classic script, which pages opened from disk run too. */
 import { revive } from "../explorers.js";
+import { printLight } from "./print.js";
 import { openAccount, whisper } from "../record/account.js";
 import { openKeeping } from "../record/keeping.js";
 import { openNotes } from "../record/notes.js";
 import { openPractice } from "../record/practice.js";
-import { openPrediction } from "../record/predict.js";
+import { openAnswers, openPrediction } from "../record/predict.js";
 import { openProgress } from "../record/progress.js";
 import { openSkillCheck } from "../record/skillcheck.js";
 import { openStore } from "../record/store.js";
@@ -57,6 +58,7 @@ function openRecord() {
   const server = meta?.content ?? "";
   const sync = openSync(server, `${KEY}:account`, store, window);
   for (const box of all(".predict[data-prediction]")) openPrediction(box, store);
+  openAnswers(store);
   for (const box of all(".skill-check")) openSkillCheck(box, store);
   for (const box of all(".lesson-notes")) openNotes(box, store, Boolean(server));
   for (const box of all(".record-progress")) openProgress(box, store);
@@ -69,5 +71,6 @@ function openRecord() {
   for (const box of keeping) openAccount(box, sync);
 }
 
+printLight();
 for (const place of all(".xp-place")) revive(place);
 if (document.querySelector(PLACES)) openRecord();

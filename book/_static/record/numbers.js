@@ -13,6 +13,20 @@ export function parse(text, unit = "") {
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(bare) ? Number(bare) : NaN;
 }
 
+/**
+ * A number as `parse` has it, whose reader may have said a share in percent where a fraction is asked, or as a fraction
+ * where percent are: of a number without a sign, the reading that is nearer to the right one.
+ *
+ * @param {string} text @param {string} unit @param {number} right
+ */
+export function share(text, unit, right) {
+  const value = parse(text, unit);
+  const percent = /%\s*$/.test(text);
+  if (percent) return unit === "%" ? value : value / 100;
+  if (unit !== "%" || !(Math.abs(value) < 1)) return value;
+  return Math.abs(100 * value - right) < Math.abs(value - right) ? 100 * value : value;
+}
+
 /** @param {number} value @param {number} answer @param {number} tolerance relative */
 export function near(value, answer, tolerance) {
   return Math.abs(value - answer) <= Math.max(tolerance, 1e-9) * Math.abs(answer);
