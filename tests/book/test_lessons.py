@@ -73,6 +73,12 @@ def test_a_lesson_asks_before_it_tells(lesson: Path) -> None:
 
 
 @every_lesson
+def test_a_prediction_asks_one_thing(lesson: Path) -> None:
+    for question in re.findall(r"^:{3,}\{predict\} (.*)$", lesson.read_text("utf-8"), re.M):
+        assert re.sub(r'"[^"]*"', "", question).count("?") <= 1, question
+
+
+@every_lesson
 def test_a_lesson_gates_on_evidence_that_replays(lesson: Path) -> None:
     code = "\n".join(re.findall(r"```\{code-cell\}.*?```", lesson.read_text("utf-8"), re.S))
     assert "evidence.decide(" in code
