@@ -16,6 +16,8 @@ from bookkit.directives.lesson import count
 from bookkit.directives.skillcheck import needed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
     from sphinx.writers.html5 import HTML5Translator
@@ -84,22 +86,29 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 
 def table(env: BuildEnvironment, known: list[tuple[str, RecordedLesson]]) -> nodes.table:
-    """Return the rows that need no record: what each lesson holds."""
-    columns = ("Lesson", "Minutes", "Sections", "Questions")
-    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in columns), cols=len(columns))
-    group += nodes.thead("", row([nodes.Text(column) for column in columns]))
+    """Return the rows: what each lesson holds, and what an empty record says of it."""
+    columns, mine = (
+        ("Lesson", "Minutes", "Sections", "Questions"),
+        ("Read", "Score", "Status", "Due"),
+    )
+    wide = len(columns) + len(mine)
+    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in range(wide)), cols=wide)
+    group += nodes.thead("", row(map(nodes.Text, columns), mine))
     body = nodes.tbody()
     for page, lesson in known:
         minutes, sections, *_ = count(env.get_doctree(page))
         link = nodes.reference("", lesson.title, refuri=lesson.href, internal=True)
         numbers = [nodes.Text(str(n)) for n in (minutes, sections, lesson.total)]
-        body += row([link, *numbers])
+        body += row([link, *numbers], ("not yet", f"0/{lesson.total}", "not attempted", "0"))
     group += body
     return nodes.table("", group, classes=["lessons-table"])
 
 
-def row(cells: list[nodes.Node]) -> nodes.row:
-    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", cell)) for cell in cells))
+def row(cells: Iterable[nodes.Node], mine: Iterable[str]) -> nodes.row:
+    """Return a row, whose last cells are the record's and are hidden where no script fills them."""
+    entries = [nodes.entry("", nodes.paragraph("", "", cell)) for cell in cells]
+    entries += [nodes.entry("", nodes.paragraph("", text), classes=["mine"]) for text in mine]
+    return nodes.row("", *entries)
 
 
 def visit(self: HTML5Translator, node: nodes.Element) -> None:

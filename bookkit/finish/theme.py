@@ -27,6 +27,8 @@ MENDS = [
         re.compile(r"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\" ?/>"),
         "",
     ),
+    # Until a script has chosen, and where none runs, a page has no colours at all.
+    (re.compile(r"(<html [^>]*data-theme=)\"auto\""), r'\1"light"'),
     # Names of buttons, which the theme leaves to a script.
     (
         re.compile(r"(<button class=\"sidebar-toggle [^>]*?title=\"([^\"]*)\")"),

@@ -213,14 +213,18 @@ def test_axe_finds_nothing(name: str, scheme: str, width: int, seen: Callable[..
 
 @every_page
 def test_a_phone_scrolls_down_only(name: str, seen: Callable[..., Page]) -> None:
-    wide = seen(name, 375).evaluate(
-        """() => document.documentElement.scrollWidth <= 375 ? [] :
-          [...document.querySelectorAll("main *")]
-            .filter((part) => part.getBoundingClientRect().right > 375)
-            .map((part) => part.outerHTML.slice(0, 120)).slice(0, 8)
-            .concat(`${document.documentElement.scrollWidth} px wide`)"""
-    )
-    assert wide == []
+    page = seen(name, 375)
+    for width in (320, 375):
+        page.set_viewport_size({"width": width, "height": 900})
+        wide = page.evaluate(
+            """width => document.documentElement.scrollWidth <= width ? [] :
+              [...document.querySelectorAll("main *")]
+                .filter((part) => part.getBoundingClientRect().right > width)
+                .map((part) => part.outerHTML.slice(0, 120)).slice(0, 8)
+                .concat(`${document.documentElement.scrollWidth} px wide`)""",
+            width,
+        )
+        assert wide == [], width
 
 
 @every_page
@@ -403,3 +407,32 @@ def test_lighthouse_gives_full_marks(
     """Performance, a time on this machine, is left to ``make bench``."""
     report = audit(f"{site}/{name}", form, chromium, tmp_path)
     assert {key: found for key, found in report.items() if found["score"] < 100} == {}
+
+
+@pytest.mark.parametrize("name", ["book/contents.html", "book/practice.html"])
+@pytest.mark.parametrize("width", [320, 1280])
+def test_what_scripts_fill_keeps_its_place(
+    name: str, width: int, site: str, visit: Callable[..., Page]
+) -> None:
+    page = visit(f"{site}/{name}", width=width)
+    page.wait_for_load_state("networkidle")
+    moved = page.evaluate(
+        """() => new Promise((done) => {
+          let sum = 0;
+          const add = (list) => {
+            for (const entry of list.getEntries()) sum += entry.value;
+          };
+          new PerformanceObserver(add).observe({ type: "layout-shift", buffered: true });
+          setTimeout(() => done(sum), 500);
+        })"""
+    )
+    assert moved <= 0.05
+
+
+def test_without_scripts_a_page_has_its_colours_and_no_empty_columns(
+    site: str, visit: Callable[..., Page]
+) -> None:
+    page = visit(f"{site}/book/contents.html", java_script_enabled=False)
+    link = page.locator("article a.reference").first
+    assert link.evaluate("one => getComputedStyle(one).color") == "rgb(18, 89, 181)"
+    assert page.locator(".lessons-table .mine:visible").count() == 0

@@ -39,14 +39,8 @@ function summarise(box, store) {
 /** @param {HTMLElement} box @param {Store} store */
 function tabulate(box, store) {
   const rows = box.querySelectorAll("tbody tr");
-  const head = box.querySelector("thead tr");
-  const columns = ["Read", "Score", "Status", "Due"];
-  if (head && !head.querySelector(".mine")) {
-    head.append(...columns.map((column) => make("th", { class: "head mine", scope: "col" }, make("p", {}, column))));
-    for (const row of rows) row.append(...columns.map(() => make("td", { class: "mine" })));
-  }
   facts(box, store).forEach((lesson, i) => {
-    const cells = rows[i].querySelectorAll(".mine");
+    const cells = rows[i].querySelectorAll(".mine > p");
     const texts = [
       lesson.read ? "yes" : "not yet",
       `${lesson.score}/${lesson.total}`,
