@@ -169,6 +169,17 @@ class TestSkillCheck:
         assert lesson.get_by_role("group", name="Question 1").count() == 1
 
 
+    def test_the_answer_in_full_opens_and_then_closes(self, lesson: Page) -> None:
+        seen.choose(lesson, "one", 0)
+        fold = seen.folded(lesson, "one")
+        expect(fold.get_by_text("The first is wrong for its reason.")).to_be_visible()
+        expect(fold.locator(".answer-why")).not_to_be_visible()
+        fold.locator("summary").click()
+        expect(fold.locator(".answer-why")).to_be_visible()
+        fold.locator("summary").click()
+        expect(fold.locator(".answer-why")).not_to_be_visible()
+
+
 class TestPrediction:
     """Commit, then see."""
 

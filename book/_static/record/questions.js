@@ -190,7 +190,11 @@ export function present(question, answer, { last, again, onAnswer }) {
     reset();
     /** @type {HTMLElement | null} */ (form.querySelector("input, button:not([hidden])"))?.focus();
   });
-  answer.querySelector("summary")?.addEventListener("click", () => delete answer.dataset.showing);
+  // Open on a part of it, "in full" opens the rest; the next click closes it.
+  answer.querySelector("summary")?.addEventListener("click", (event) => {
+    if (answer.open && answer.dataset.showing === "reason") event.preventDefault();
+    delete answer.dataset.showing;
+  });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const given = input.read();
