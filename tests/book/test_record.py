@@ -241,6 +241,20 @@ class TestNotes:
         lesson.reload()
         assert area.input_value() == "a *note*"
 
+    def test_a_note_that_takes_a_part_of_what_is_pasted_says_how_much_it_left(
+        self, lesson: Page
+    ) -> None:
+        lesson.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        lesson.evaluate("navigator.clipboard.writeText('x'.repeat(9000))")
+        seen.notes(lesson).fill("y" * 10)
+        seen.notes(lesson).press("End")
+        seen.notes(lesson).press("Control+V")
+        foot = lesson.locator(".notes-foot")
+        expect(foot).to_contain_text("1010 characters of what you pasted did not fit")
+        assert lesson.locator(".notes-count").inner_text() == "8000/8000"
+        seen.notes(lesson).press("Backspace")
+        expect(foot).not_to_contain_text("did not fit")
+
     def test_at_most_8000_characters_are_typed(self, lesson: Page) -> None:
         seen.notes(lesson).fill("x" * 8000)
         seen.notes(lesson).press_sequentially("yz")

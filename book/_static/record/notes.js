@@ -25,6 +25,8 @@ export function openNotes(box, store, accounts) {
   );
   let seen = store.note(lesson).rows;
   let typing = false;
+  /** Characters of what was pasted last that a full note did not take. */
+  let left = 0;
 
   const show = () => {
     const found = store.note(lesson);
@@ -38,12 +40,20 @@ export function openNotes(box, store, accounts) {
     const words = [];
     if (!store.saved() && store.trouble()) words.push("Not saved: see the note at the foot of this page.");
     if (found.apart) words.push("Two versions were written apart. Both are here: make one of them.");
+    if (left) words.push(`${left} characters of what you pasted did not fit and are not here.`);
     if (over > 0) words.push(`${over} characters more than a note holds: shorten it.`);
     if (warning.textContent !== words.join(" ")) warning.textContent = words.join(" ");
   };
 
-  area.addEventListener("input", () => {
+  area.addEventListener("paste", (event) => {
+    const pasted = (event.clipboardData?.getData("text/plain") ?? "").replace(/\r\n?/g, "\n");
+    const room = MOST - area.value.length + area.selectionEnd - area.selectionStart;
+    left = Math.max(0, pasted.length - room);
+    show();
+  });
+  area.addEventListener("input", (event) => {
     typing = true;
+    if (/** @type {InputEvent} */ (event).inputType !== "insertFromPaste") left = 0;
     seen = store.writeNote(lesson, area.value, seen);
     show();
   });
