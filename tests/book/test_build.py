@@ -294,7 +294,7 @@ def lines_of(process: subprocess.Popen[str], seconds: float) -> Iterator[str]:
         yield line
 
 
-def wait_for(process: subprocess.Popen[str], text: str, seconds: float = 60) -> str:
+def wait_for(process: subprocess.Popen[str], text: str, seconds: float = 240) -> str:
     seen = []
     for line in lines_of(process, seconds):
         seen.append(line)
