@@ -168,7 +168,6 @@ class TestSkillCheck:
         assert number.get_by_role("textbox", name="Your answer, in ms").count() == 1
         assert lesson.get_by_role("group", name="Question 1").count() == 1
 
-
     def test_the_answer_in_full_opens_and_then_closes(self, lesson: Page) -> None:
         seen.choose(lesson, "one", 0)
         fold = seen.folded(lesson, "one")
