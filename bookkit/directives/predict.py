@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -63,6 +62,7 @@ class Hide(SphinxTransform):
                 )
                 rest = prediction_rest("", *follows)
                 rest["name"] = box["data"]["prediction"]
+                rest["ids"] = [nodes.make_id(f"rest-{rest['name']}")]
                 around[start : start + len(rest)] = [rest] if len(rest) else []
         for end in list(self.document.findall(prediction_end)):
             end.parent.remove(end)
@@ -135,11 +135,10 @@ def visit_prediction(self: HTML5Translator, node: nodes.Element) -> None:
 
 def visit_rest(self: HTML5Translator, node: nodes.Element) -> None:
     """Open what is hidden, after a line that says so and shows it where scripts fail."""
-    place = "rest-" + re.sub(r"\W", "-", node["name"])
     self.body.append(
         '<p class="predict-veil">What comes next gives the answer away. It shows once you commit '
-        f'or skip. <a href="#{place}">Show it now</a></p>\n'
-        f'<div class="predict-rest" id="{place}" data-rest="{node["name"]}">\n'
+        f'or skip. <a href="#{node["ids"][0]}">Show it now</a></p>\n'
+        + self.starttag(node, "div", CLASS="predict-rest", **{"data-rest": node["name"]})
     )
 
 

@@ -182,3 +182,11 @@ def test_from_a_dark_page_paper_is_light(opened: Callable[..., Page]) -> None:
     assert max(map(int, re.findall(r"\d+", ink)[:3])) < 130
     page.emulate_media(media="screen")
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+@pytest.mark.parametrize("junk", ["%E0%A4%A", "%", "?", "a?b=%", '"]'])
+def test_an_address_that_is_nonsense_breaks_nothing(junk: str, opened: Callable[..., Page]) -> None:
+    page = opened(f"lessons/caching.html#{junk}")
+    page.locator(".predict-shows").wait_for()
+    assert page.locator(".check-standing").is_visible()
+    assert page.visit.errors == []

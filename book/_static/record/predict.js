@@ -5,8 +5,8 @@ import { apart, parse, share, short } from "./numbers.js";
 /** Where a browser keeps that all answers show. */
 const KEPT = "book-answers";
 
-/** Whether what follows predictions shows before the reader commits. */
-function shows() {
+/** Whether a browser keeps that they do. */
+function kept() {
   try {
     return localStorage.getItem(KEPT) === "shown";
   } catch {
@@ -30,9 +30,12 @@ const restOf = (name) => document.querySelector(`.predict-rest[data-rest="${CSS.
 /** @param {Element | null} rest @param {boolean} shown */
 const show = (rest, shown) => rest?.toggleAttribute("data-shown", shown);
 
+/** The switch, once the page has it. @returns {HTMLInputElement | null} */
+const theSwitch = () => document.querySelector("#predict-shows");
+
 /** The part of the page that the address asks for. */
 function asked() {
-  const id = decodeURIComponent(location.hash.slice(1).split("?")[0]);
+  const [id] = location.hash.slice(1).split("?");
   return id ? (document.getElementById(id) ?? document.querySelector(`.xp[data-name="${CSS.escape(id)}"]`)) : null;
 }
 
@@ -44,7 +47,7 @@ export function openAnswers(store) {
   const all = () => {
     for (const rest of rests) show(rest, box.checked || store.predicted(rest.dataset.rest ?? "") !== null);
   };
-  box.checked = shows();
+  box.checked = kept();
   box.addEventListener("change", () => {
     keep(box.checked);
     all();
@@ -119,7 +122,7 @@ export function openPrediction(box, store) {
     form.hidden = false;
     fold.hidden = again.hidden = true;
     said.textContent = "";
-    show(rest, shows());
+    show(rest, theSwitch()?.checked ?? false);
   };
   /** What was said first is kept; another try is for the reader alone. @param {string} given */
   const settle = (given) => {
