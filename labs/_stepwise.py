@@ -2,6 +2,7 @@
 
 import heapq
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -25,6 +26,8 @@ class Stepwise(Paging):
         With ``memory="paged"``.
     rng : numpy.random.Generator or None
         Draws what is accepted.
+    priority : sequence of int
+        How urgent the requests are, in the order in which they are offered; empty if all alike.
 
     Examples
     --------
@@ -32,18 +35,19 @@ class Stepwise(Paging):
     >>> paged = Engine(
     ...     StepTime(1.0, 0.0, 0.0, 0.0), policy="chunked", memory="paged", order="priority"
     ... )
-    >>> replica = Stepwise(paged, None)
+    >>> replica = Stepwise(paged)
     >>> replica.offer(0.0, prompt=20, output=20)
     >>> replica.advance()
     >>> replica.finish
     [20.0]
     """
 
-    def __init__(self, limits: Limits, rng: np.random.Generator | None) -> None:
+    def __init__(
+        self, limits: Limits, rng: np.random.Generator | None = None, priority: Sequence[int] = ()
+    ) -> None:
         super().__init__(limits)
-        self.rng = rng
+        self.rng, self.priority = rng, priority
         self.ranked = limits.order != "fcfs"
-        self.priority: list[int] = []
         self.line: list[Rank] = []
         #: Of those that run: tokens whose cache is held, and blocks.
         self.done: dict[int, int] = {}
@@ -75,8 +79,7 @@ class Stepwise(Paging):
             self._step(takes)
 
     def _rank(self, index: int) -> Rank:
-        named = self.ranked and index < len(self.priority)
-        return (self.priority[index] if named else 0, self.arrival[index], index)
+        return (self.priority[index] if self.priority else 0, self.arrival[index], index)
 
     def _decodes(self, index: int) -> bool:
         return self.done[index] >= self.running[index]
@@ -216,7 +219,9 @@ class Stepwise(Paging):
             self.again.appendleft(index)
 
 
-def replica_of(limits: Limits, rng: np.random.Generator | None = None) -> Replica:
+def replica_of(
+    limits: Limits, rng: np.random.Generator | None = None, priority: Sequence[int] = ()
+) -> Replica:
     """Return an empty replica of an engine, to which requests are offered one by one.
 
     Parameters
@@ -225,6 +230,8 @@ def replica_of(limits: Limits, rng: np.random.Generator | None = None) -> Replic
         Which one.
     rng : numpy.random.Generator or None
         Draws what is accepted, where the engine speculates and that is a matter of chance.
+    priority : sequence of int
+        As `Stepwise` takes it.
 
     Returns
     -------
@@ -241,4 +248,4 @@ def replica_of(limits: Limits, rng: np.random.Generator | None = None) -> Replic
     if limits.memory != "paged":
         return Reserving(limits)
     plain = limits.order == "fcfs" and speculation is None
-    return Paging(limits) if plain else Stepwise(limits, rng)
+    return Paging(limits) if plain else Stepwise(limits, rng, priority)

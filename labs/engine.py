@@ -14,7 +14,6 @@ from labs import _moved, _stepwise
 from labs import step as step_law
 from labs import validation as check
 from labs._replica import Replica
-from labs._stepwise import Stepwise
 from labs.speculation import Speculation
 from labs.step import StepTime
 from labs.timeline import Timeline
@@ -270,14 +269,12 @@ class Engine:
     def _replica(
         self, size: int, priority: IntArray | None, rng: np.random.Generator | None
     ) -> Replica:
-        replica = _stepwise.replica_of(self, rng)
         if priority is None:
-            return replica
-        if not isinstance(replica, Stepwise) or self.order == "fcfs":
+            return _stepwise.replica_of(self, rng)
+        if self.order == "fcfs":
             raise check.refuse("priority", "None where order is 'fcfs'", priority)
         urgent = check.sequence("priority", priority, size=size, least=0, whole=True)
-        replica.priority = urgent.astype(np.int64).tolist()
-        return replica
+        return _stepwise.replica_of(self, rng, urgent.astype(np.int64).tolist())
 
     def _refuse_endless(self, name: str, prompt: IntArray, output: IntArray) -> None:
         parts = prompt // self.token_budget if self.policy == "chunked" else 0

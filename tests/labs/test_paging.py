@@ -412,3 +412,22 @@ def test_a_closed_loop_and_a_cluster_speculate_too() -> None:
     assert np.diff(closed.finish[:2]).item() != 0
     served = Cluster(PROPOSING, 2).run(Workload([0.0] * 6, [10] * 6, [20] * 6), rng)
     assert np.isfinite(served.finish).all()
+
+
+def test_who_gives_way_gives_back_what_it_took_of_the_budget() -> None:
+    # In the third step the first takes three of eight tokens and the last blocks. The second, more
+    # urgent, takes four and displaces it; the third then finds budget for all it proposes.
+    engine = Engine(
+        StepTime(1.0, 0.0, 0.0, 0.0),
+        kv_tokens=10,
+        policy="chunked",
+        token_budget=8,
+        memory="paged",
+        block=1,
+        order="priority",
+        speculation=Speculation(3, 1.0),
+    )
+    asked = Workload([0.0, 1.0, 1.0], [1] * 3, [8, 5, 5])
+    timeline = engine.run(asked, priority=np.array([1, 0, 0]))
+    assert timeline.preempted.tolist() == [1, 0, 0]
+    assert timeline.finish.tolist() == [5.0, 3.0, 3.0]
