@@ -19,7 +19,7 @@ class Rate:
     Attributes
     ----------
     dtype : str
-        ``fp32`` or ``fp64``.
+        Of the elements: ``fp32``, ``fp64``, and on accelerators narrower ones.
     size : int
         Elements copied, or rows and columns of the square matrices multiplied.
     rate : QuantileInterval

@@ -1,4 +1,4 @@
-"""The scorecard: ``{scorecard}`` shows book/scorecard.json, what was measured and what was said."""
+"""The scorecard: ``{scorecard} runs`` and ``{scorecard} steps`` show book/scorecard.json."""
 
 from __future__ import annotations
 
@@ -55,17 +55,43 @@ def _text(run: dict[str, Any]) -> str:
     )
 
 
+COLUMNS = {
+    "card": lambda row: row["device"],
+    "layers of": lambda row: row["model"].removeprefix("Llama-3.1-"),
+    "type": lambda row: row["dtype"],
+    "steps": lambda row: str(row["steps"]),
+    "over the bound, least": lambda row: f"{row['least over bound']:.2f} ×",
+    "median": lambda row: f"{row['median over bound']:.2f} ×",
+    "forecast off by": lambda row: f"{row['error']:.1f}%",
+    "within its interval": lambda row: f"{row['inside']}%",
+    "after one own": lambda row: f"{row['after one']:.1f}%",
+    "after six": lambda row: f"{row['after six']:.1f}%",
+}
+
+
+def _steps(rows: list[dict[str, Any]]) -> str:
+    """Return the table of the steps that the project measured: a row a card, model and type."""
+    lines = ["| " + " | ".join(COLUMNS) + " |", "|---|---|---" + "|--:" * (len(COLUMNS) - 3) + "|"]
+    lines += ["| " + " | ".join(cell(row) for cell in COLUMNS.values()) + " |" for row in rows]
+    return "\n".join(lines)
+
+
 class Scorecard(SphinxDirective):
-    """Show every run of the scorecard."""
+    """Show every public run of the scorecard, or the steps that the project measured."""
+
+    required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Return a text, a table and what each method leaves out, run by run."""
+        """Return a text, a table and what each method leaves out, run by run; or one table."""
         path = Path(self.env.srcdir, FILE)
         self.env.note_dependency(str(path))
-        shown: list[nodes.Node] = []
-        for run in json.loads(path.read_text("utf-8")):
-            shown += self.parse_text_to_nodes(_text(run))
-        return shown
+        card = json.loads(path.read_text("utf-8"))
+        texts = {"runs": lambda: map(_text, card["runs"]), "steps": lambda: [_steps(card["steps"])]}
+        if self.arguments[0] not in texts:
+            raise self.error(f"scorecard: runs or steps, got {self.arguments[0]!r}")
+        return [
+            node for text in texts[self.arguments[0]]() for node in self.parse_text_to_nodes(text)
+        ]
 
 
 def setup(app: Sphinx) -> None:

@@ -1,9 +1,10 @@
-"""The scorecard of book/scorecard.json: public runs, and what was said of them before and after.
+"""The scorecard of book/scorecard.json: what was measured, and what was said before and after.
 
     python tests/labs/score.py ../shared/measured > book/scorecard.json
 
-A run's own requests are put to the engine of `labs.engine` with three sets of costs: the bounds of
-the hardware, the forecast of the profiles, and what a calibration found in its first 100 answers.
+A public run's own requests are put to the engine of `labs.engine` with three sets of costs: the
+bounds of the hardware, the forecast of the profiles, and what a calibration found in its first 100
+answers. Steps that this project measured are forecast as they are, and after own measurements.
 """
 
 import json
@@ -14,11 +15,16 @@ from typing import Any
 import numpy as np
 
 from labs import calibration, hardware
+from labs.accelerators import MEASURED, TYPES, Step, accelerator
 from labs.engine import Engine, StepTime
+from labs.forecasts import _bound
 from labs.intervals import percentile
 from labs.measured import Run, read
+from labs.work import work_of
 
 FIRST = 100
+#: Draws of own measurements over which a median is taken.
+DRAWS = 21
 METRICS = ("ttft", "tpot", "latency")
 PLACES = {"mean": None, "median": 0.5, "p90": 0.9, "p99": 0.99}
 SIMULATOR = {
@@ -138,9 +144,71 @@ def score(folder: Path, name: str) -> dict[str, Any]:
     }
 
 
-def scorecard(folder: Path) -> list[dict[str, Any]]:
-    """Return the scorecard of every run."""
-    return [score(folder, name) for name in RUNS]
+def forecasts(steps: list[Step], profile: hardware.Profile) -> hardware.Forecast:
+    """Return the forecasts of steps, arrays over them."""
+    found = [hardware.forecast(**step.asked, profile=profile) for step in steps]
+    ends = ([getattr(one, end) for one in found] for end in ("low", "mid", "high"))
+    return hardware.Forecast(*ends)
+
+
+def after(steps: list[Step], own: int, how: str) -> tuple[float, float]:
+    """Return error and cover on the other steps after some drawn as own: medians over draws."""
+    seconds = np.array([step.seconds.quantile for step in steps])
+    known = hardware.profile(steps[0].device)
+    first = np.asarray(forecasts(steps, known).mid)
+    rng = np.random.default_rng(0)
+    errors_of, covers = [], []
+    for _ in range(DRAWS):
+        drawn = rng.choice(len(steps), own, replace=False)
+        if how == "rescaled":
+            profile = known.rescaled(seconds[drawn], first[drawn])
+        else:
+            points = [{**steps[n].asked, "seconds": seconds[n]} for n in drawn]
+            profile = known.refit(points)
+        said = forecasts(steps, profile)
+        others = np.setdiff1d(np.arange(len(steps)), drawn)
+        errors_of.append(np.median(np.abs(said.mid / seconds - 1)[others]))
+        covers.append(np.mean(((said.low <= seconds) & (seconds <= said.high))[others]))
+    return float(np.median(errors_of)), float(np.median(covers))
+
+
+def steps() -> list[dict[str, Any]]:
+    """Return what was said of the steps that this project measured: by card, model and type."""
+    rows = []
+    for device in MEASURED:
+        found = accelerator(device)
+        models = dict.fromkeys(step.model for step in found.steps)
+        for model, dtype in ((model, dtype) for model in models for dtype in TYPES):
+            replayed = list(found.chosen(model, dtype, graph=True))
+            if not replayed:
+                continue
+            seconds = np.array([step.seconds.quantile for step in replayed])
+            bounds = [_bound(work_of(**step.asked)).item() for step in replayed]
+            said = forecasts(replayed, hardware.profile(device))
+            inside = (said.low <= seconds) & (seconds <= said.high)
+            rescaled, _ = after(replayed, 1, "rescaled")
+            refit, cover = after(replayed, 6, "refit")
+            rows.append(
+                {
+                    "device": device,
+                    "model": model,
+                    "dtype": dtype,
+                    "steps": len(replayed),
+                    "least over bound": round(float(np.min(seconds / bounds)), 2),
+                    "median over bound": round(float(np.median(seconds / bounds)), 2),
+                    "error": round(100 * float(np.median(np.abs(said.mid / seconds - 1))), 1),
+                    "inside": round(100 * float(inside.mean())),
+                    "after one": round(100 * rescaled, 1),
+                    "after six": round(100 * refit, 1),
+                    "inside after six": round(100 * cover),
+                }
+            )
+    return rows
+
+
+def scorecard(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return the scorecard of every public run and of the steps measured here."""
+    return {"runs": [score(folder, name) for name in RUNS], "steps": steps()}
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from labs import evidence
 
 #: From below. A module may import those of its own floor and below, and none in a circle.
 FLOORS = {
-    "ground": "validation _arrays _extras _moved _version intervals batch_times machine traces "
+    "ground": "validation accelerators _arrays _extras _moved _version intervals batch_times machine traces "
     "number_types devices model_config models step timeline _blocks _log_files _log_times "
     "_fast_logs _logs _results",
     "mechanisms": "_answer_times _paging _replica _stepwise batch_queue bounds caching calibration "
