@@ -535,7 +535,7 @@ def test_code_version_changes_with_all_that_can_change_a_verdict(copied: Path) -
 def test_code_version_does_not_change_with_how_things_look(copied: Path) -> None:
     before = evidence._fingerprint_of(copied)
     style = copied / "style.py"
-    style.write_text(style.read_text("utf-8").replace("#0062a3", "#0062a4"), "utf-8")
+    style.write_text(style.read_text("utf-8").replace("#283a71", "#283a72"), "utf-8")
     drawn = [path for path in copied.glob("explore*/**/*") if path.is_file()]
     for path in [*copied.glob("explore*.py"), *drawn, copied / "prose.py"]:
         path.write_text(path.read_text("utf-8") + "\n", "utf-8")
