@@ -172,38 +172,48 @@ def after(steps: list[Step], own: int, how: str) -> tuple[float, float]:
     return float(np.median(errors_of)), float(np.median(covers))
 
 
+def step_row(device: str, model: str, dtype: str) -> dict[str, Any]:
+    """Return how far bound and forecast lie off the steps of a card, a model and a type."""
+    replayed = list(accelerator(device).chosen(model, dtype, graph=True))
+    seconds = np.array([step.seconds.quantile for step in replayed])
+    over = seconds / [_bound(work_of(**step.asked)).item() for step in replayed]
+    said = forecasts(replayed, hardware.profile(device))
+    inside = (said.low <= seconds) & (seconds <= said.high)
+    return {
+        "device": device,
+        "model": model,
+        "dtype": dtype,
+        "steps": len(replayed),
+        "least over bound": round(float(np.min(over)), 2),
+        "median over bound": round(float(np.median(over)), 2),
+        "error": round(100 * float(np.median(np.abs(said.mid / seconds - 1))), 1),
+        "inside": round(100 * float(inside.mean())),
+    }
+
+
+def after_own(device: str, model: str, dtype: str) -> dict[str, float]:
+    """Return how far it lies off after one and after six of them."""
+    replayed = list(accelerator(device).chosen(model, dtype, graph=True))
+    rescaled, _ = after(replayed, 1, "rescaled")
+    refit, cover = after(replayed, 6, "refit")
+    return {
+        "after one": round(100 * rescaled, 1),
+        "after six": round(100 * refit, 1),
+        "inside after six": round(100 * cover),
+    }
+
+
 def steps() -> list[dict[str, Any]]:
     """Return what was said of the steps that this project measured: by card, model and type."""
-    rows = []
-    for device in MEASURED:
-        found = accelerator(device)
-        models = dict.fromkeys(step.model for step in found.steps)
-        for model, dtype in ((model, dtype) for model in models for dtype in TYPES):
-            replayed = list(found.chosen(model, dtype, graph=True))
-            if not replayed:
-                continue
-            seconds = np.array([step.seconds.quantile for step in replayed])
-            bounds = [_bound(work_of(**step.asked)).item() for step in replayed]
-            said = forecasts(replayed, hardware.profile(device))
-            inside = (said.low <= seconds) & (seconds <= said.high)
-            rescaled, _ = after(replayed, 1, "rescaled")
-            refit, cover = after(replayed, 6, "refit")
-            rows.append(
-                {
-                    "device": device,
-                    "model": model,
-                    "dtype": dtype,
-                    "steps": len(replayed),
-                    "least over bound": round(float(np.min(seconds / bounds)), 2),
-                    "median over bound": round(float(np.median(seconds / bounds)), 2),
-                    "error": round(100 * float(np.median(np.abs(said.mid / seconds - 1))), 1),
-                    "inside": round(100 * float(inside.mean())),
-                    "after one": round(100 * rescaled, 1),
-                    "after six": round(100 * refit, 1),
-                    "inside after six": round(100 * cover),
-                }
-            )
-    return rows
+    measured = [accelerator(device) for device in MEASURED]
+    models = {card.device: dict.fromkeys(step.model for step in card.steps) for card in measured}
+    return [
+        step_row(card.device, model, dtype) | after_own(card.device, model, dtype)
+        for card in measured
+        for model in models[card.device]
+        for dtype in TYPES
+        if card.chosen(model, dtype)
+    ]
 
 
 def scorecard(folder: Path) -> dict[str, list[dict[str, Any]]]:

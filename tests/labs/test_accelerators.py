@@ -126,8 +126,12 @@ def test_tokens_touch_as_many_experts_as_chance_has_it(device: str) -> None:
         chosen, experts = model.experts_per_token, model.experts
         expected = experts * (1 - (1 - chosen / experts) ** layer.tokens)
         assert layer.touched == pytest.approx(expected, rel=0.06), layer
-        per_expert = 3 * 2 * {"Mixtral-8x7B": 4096 * 14336, "Qwen3-30B-A3B": 2048 * 768}.get(
-            layer.model, 7168 * 2048
+        per_expert = (
+            3
+            * 2
+            * {"Mixtral-8x7B": 4096 * 14336, "Qwen3-30B-A3B": 2048 * 768}.get(
+                layer.model, 7168 * 2048
+            )
         )
         least = layer.touched * per_expert / DEVICES[device].bandwidth
         # A token or two touch so little that the card's last cache holds a part of it.
