@@ -1,4 +1,4 @@
-"""What was measured is whole, is read as it was written, and lies where physics and counting say."""
+"""What was measured is whole and read as written; it lies where physics and counting say."""
 
 import json
 from importlib import resources
@@ -93,7 +93,8 @@ def test_with_few_sequences_python_takes_twice_as_long_as_the_card(device: str) 
         for batch in (1, 2, 4, 8):
             few = {"batch": batch, "context": 128}
             replayed, queued = found.chosen("Llama-3.1-8B", dtype, **few)
-            assert replayed.graph and not queued.graph
+            assert replayed.graph
+            assert not queued.graph
             assert replayed.seconds.high * 2 < queued.seconds.low
 
 
@@ -152,10 +153,10 @@ def test_what_was_not_measured_is_refused() -> None:
     with pytest.raises(ValueError, match="device must be one of H100, H200, got 'A100-80'"):
         accelerator("A100-80")
     found = accelerator("H100")
-    with pytest.raises(ValueError, match="model must be .*, got 'Llama-3.1-70B'"):
+    with pytest.raises(ValueError, match=r"model must be .*, got 'Llama-3.1-70B'"):
         found.chosen("Llama-3.1-70B", "bf16")
     with pytest.raises(ValueError, match="dtype must be one of bf16, fp8, int8, got 'fp4'"):
         found.chosen("Llama-3.1-8B", "fp4")
-    with pytest.raises(ValueError, match="counts must be one of .*, got 'tokens'"):
+    with pytest.raises(ValueError, match=r"counts must be one of .*, got 'tokens'"):
         found.chosen("Llama-3.1-8B", "bf16", tokens=3)
     assert found.chosen("Llama-3.1-8B", "int8") == ()
