@@ -16,9 +16,9 @@ from labs import evidence
 
 #: From below. A module may import those of its own floor and below, and none in a circle.
 FLOORS = {
-    "ground": "accelerators validation _arrays _extras _moved _version intervals batch_times machine "
-    "traces number_types devices model_config models step timeline _blocks _log_files _log_times "
-    "_fast_logs _logs _results",
+    "ground": "accelerators validation _arrays _extras _moved _version intervals batch_times "
+    "machine traces number_types devices model_config models step timeline _blocks _log_files "
+    "_log_times _fast_logs _logs _results",
     "mechanisms": "_answer_times _paging _replica _stepwise batch_queue bounds caching calibration "
     "contracts digits distillation engine fitting forecasts hardware histogram law loads measured "
     "precision profiles quantization queueing safety simulation slo small_floats speculation sweep "
