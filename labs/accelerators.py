@@ -145,7 +145,15 @@ class Accelerator(Machine):
     steps: tuple[Step, ...]
     experts: tuple[Experts, ...]
 
-    def chosen(self, model: str, dtype: str, **counts: Any) -> tuple[Step, ...]:
+    def chosen(
+        self,
+        model: str,
+        dtype: str,
+        batch: int | None = None,
+        context: int | None = None,
+        prefill: int | None = None,
+        graph: bool | None = None,
+    ) -> tuple[Step, ...]:
         """Return the steps of a model in a type, of all or of some batches, contexts, prompts.
 
         Parameters
@@ -154,8 +162,10 @@ class Accelerator(Machine):
             A model that was measured.
         dtype : str
             A key of `TYPES`.
-        **counts
-            ``batch``, ``context``, ``prefill`` or ``graph``: what they must be.
+        batch, context, prefill : int or None
+            What they must be, at least 0; None: whatever they are.
+        graph : bool or None
+            Likewise.
 
         Returns
         -------
@@ -165,7 +175,7 @@ class Accelerator(Machine):
         Raises
         ------
         ValueError
-            If an argument is unknown.
+            If an argument is unknown or out of range.
 
         Examples
         --------
@@ -175,13 +185,16 @@ class Accelerator(Machine):
         """
         check.one_of("model", model, tuple(dict.fromkeys(step.model for step in self.steps)))
         precision = TYPES[check.one_of("dtype", dtype, tuple(TYPES))]
-        for name in counts:
-            check.one_of("counts", name, ("batch", "context", "prefill", "graph"))
-        wanted = {"model": model, "dtype": precision, **counts}.items()
+        wanted: dict[str, Any] = {"model": model, "dtype": precision}
+        for name, value in (("batch", batch), ("context", context), ("prefill", prefill)):
+            if value is not None:
+                wanted[name] = check.count(name, value, least=0)
+        if graph is not None:
+            wanted["graph"] = check.instance("graph", graph, bool)
         return tuple(
             step
             for step in self.steps
-            if all(getattr(step, name) == value for name, value in wanted)
+            if all(getattr(step, name) == value for name, value in wanted.items())
         )
 
 

@@ -157,6 +157,8 @@ def test_what_was_not_measured_is_refused() -> None:
         found.chosen("Llama-3.1-70B", "bf16")
     with pytest.raises(ValueError, match="dtype must be one of bf16, fp8, int8, got 'fp4'"):
         found.chosen("Llama-3.1-8B", "fp4")
-    with pytest.raises(ValueError, match=r"counts must be one of .*, got 'tokens'"):
-        found.chosen("Llama-3.1-8B", "bf16", tokens=3)
+    with pytest.raises(ValueError, match=r"batch must be .*, got -1"):
+        found.chosen("Llama-3.1-8B", "bf16", batch=-1)
+    with pytest.raises(ValueError, match=r"graph must be .*, got 1"):
+        found.chosen("Llama-3.1-8B", "bf16", graph=1)
     assert found.chosen("Llama-3.1-8B", "int8") == ()

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labs import (
+    accelerators,
     caching,
     calibration,
     checks,
@@ -739,6 +740,15 @@ add(
     mid=st.floats(1, 2),
     high=st.floats(2, 3),
 )
+add(accelerators.accelerator, device=st.sampled_from(accelerators.MEASURED))
+add(
+    accelerators.accelerator("H200").chosen,
+    label="accelerators.Accelerator.chosen",
+    model=st.sampled_from(["Llama-3.1-8B", "Llama-3.1-70B"]),
+    dtype=st.sampled_from(list(accelerators.TYPES)),
+    graph=st.booleans(),
+    batch=st.integers(0, 300),
+)
 PROFILE = hardware.profile("H100")
 add(hardware.profile, device=device, engine=st.sampled_from(["vllm 0.12", "sglang", None]))
 add(
@@ -1141,6 +1151,7 @@ def test_hostile_arguments_together_are_named_or_answered(name: str) -> None:
 
 
 MODULES = (
+    accelerators,
     caching,
     checks,
     contracts,
