@@ -25,20 +25,29 @@ class lesson_facts(nodes.paragraph):  # noqa: N801
 
 
 class Lesson(SphinxDirective):
-    """The body lists what the reader will be able to do."""
+    """The body lists what the reader will be able to do, ``:answers:`` what they may have asked."""
 
     has_content = True
-    option_spec: ClassVar[dict[str, object]] = {"needs": directives.unchanged_required}
+    option_spec: ClassVar[dict[str, object]] = {
+        "needs": directives.unchanged_required,
+        "answers": directives.unchanged_required,
+    }
 
     def run(self) -> list[nodes.Node]:
         """Return the objectives, what they need, and the facts to be counted."""
         self.assert_has_content()
-        head = nodes.container(classes=["lesson-head"])
+        head = nodes.container(classes=["lesson-head"], answers=self.options.get("answers", ""))
         head += lesson_facts(classes=["lesson-facts"])
         head += self.parse_content_to_nodes()
         if "needs" in self.options:
             head += self.parse_text_to_nodes(f"**You need** {self.options['needs']}")
         return [head]
+
+
+def answers(doctree: nodes.document) -> str:
+    """Return the questions that a lesson says it answers; nothing where it says none."""
+    heads = doctree.findall(nodes.container)
+    return next((head["answers"] for head in heads if head.get("answers")), "")
 
 
 def count(doctree: nodes.document) -> tuple[int, int, int, int]:

@@ -1,4 +1,7 @@
-"""``{progress}``: the lessons in order; ``progress.js`` adds how far the reader is."""
+"""``{progress}``: the lessons in order, what each answers, and how far the reader is.
+
+That last is added by ``progress.js``.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
 from bookkit.directives import questions
-from bookkit.directives.lesson import count
+from bookkit.directives.lesson import answers, count
 from bookkit.directives.skillcheck import needed
 
 if TYPE_CHECKING:
@@ -33,6 +36,10 @@ class progress(lessons_place):  # noqa: N801
     """A table of the lessons, or one sentence about all."""
 
 
+class questions_answered(nodes.General, nodes.Element):  # noqa: N801
+    """A place for the table of questions and the lessons that answer them."""
+
+
 @dataclass(frozen=True)
 class RecordedLesson:
     """A lesson as the record knows it."""
@@ -46,12 +53,17 @@ class RecordedLesson:
 
 
 class Progress(SphinxDirective):
-    """Shows a table, with ``:summary:`` one sentence."""
+    """Shows a table, with ``:summary:`` one sentence, with ``:answers:`` questions and lessons."""
 
-    option_spec: ClassVar[dict[str, object]] = {"summary": directives.flag}
+    option_spec: ClassVar[dict[str, object]] = {
+        "summary": directives.flag,
+        "answers": directives.flag,
+    }
 
     def run(self) -> list[nodes.Node]:
         """Return the place."""
+        if "answers" in self.options:
+            return [questions_answered()]
         return [progress("", name="record-progress", summary="summary" in self.options)]
 
 
@@ -69,7 +81,8 @@ def in_order(env: BuildEnvironment) -> list[str]:
 def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Give each place the lessons, and the table its rows."""
     places = list(doctree.findall(lessons_place))
-    if not places:
+    asked = list(doctree.findall(questions_answered))
+    if not places and not asked:
         return
     known, banks = [], questions.banks(Path(app.env.srcdir))
     for page in in_order(app.env):
@@ -83,6 +96,20 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         place["data"] = data.replace("<", "\\u003c")
         if isinstance(place, progress) and not place["summary"]:
             place += table(app.env, known)
+    for question in asked:
+        question.replace_self(answered(app.env, known))
+
+
+def answered(env: BuildEnvironment, known: list[tuple[str, RecordedLesson]]) -> nodes.table:
+    """Return a table of what lessons answer."""
+    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in range(2)), cols=2)
+    group += nodes.thead("", row(map(nodes.Text, ("You ask", "You read")), ()))
+    body = nodes.tbody()
+    for page, lesson in known:
+        link = nodes.reference("", lesson.title, refuri=lesson.href, internal=True)
+        body += row([nodes.Text(answers(env.get_doctree(page))), link], ())
+    group += body
+    return nodes.table("", group)
 
 
 def table(env: BuildEnvironment, known: list[tuple[str, RecordedLesson]]) -> nodes.table:
@@ -100,6 +127,8 @@ def table(env: BuildEnvironment, known: list[tuple[str, RecordedLesson]]) -> nod
         link = nodes.reference("", lesson.title, refuri=lesson.href, internal=True)
         numbers = [nodes.Text(str(n)) for n in (minutes, sections, lesson.total)]
         body += row([link, *numbers], ("not yet", f"0/{lesson.total}", "not attempted", "0"))
+        question = nodes.paragraph("", answers(env.get_doctree(page)), classes=["answers"])
+        body[-1][0] += question
     group += body
     return nodes.table("", group, classes=["lessons-table"])
 
@@ -125,4 +154,5 @@ def setup(app: Sphinx) -> None:
     """Register the directive."""
     app.add_node(lessons_place, html=(visit, depart))
     app.add_node(progress, html=(visit, depart))
+    app.add_node(questions_answered)
     app.add_directive("progress", Progress)

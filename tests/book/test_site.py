@@ -429,10 +429,23 @@ def test_what_scripts_fill_keeps_its_place(
     assert moved <= 0.05
 
 
+def test_the_contents_and_the_first_page_say_what_each_lesson_answers(
+    site: str, visit: Callable[..., Page]
+) -> None:
+    contents, first = visit(f"{site}/book/contents.html"), visit(f"{site}/book/index.html")
+    questions = contents.locator(".lessons-table .answers").all_inner_texts()
+    assert len(questions) == len(set(questions)) == contents.locator("tbody tr").count()
+    assert all(question.endswith("?") for question in questions)
+    table = first.locator("article table", has_text="You ask")
+    assert table.locator("tbody td:first-child").all_inner_texts() == questions
+    link = table.locator("tbody tr", has_text=questions[0]).get_by_role("link")
+    assert link.get_attribute("href").endswith("lessons/batching.html")
+
+
 def test_without_scripts_a_page_has_its_colours_and_no_empty_columns(
     site: str, visit: Callable[..., Page]
 ) -> None:
     page = visit(f"{site}/book/contents.html", java_script_enabled=False)
     link = page.locator("article a.reference").first
-    assert link.evaluate("one => getComputedStyle(one).color") == "rgb(18, 89, 181)"
+    assert link.evaluate("one => getComputedStyle(one).color") == "rgb(11, 93, 67)"
     assert page.locator(".lessons-table .mine:visible").count() == 0
