@@ -150,7 +150,8 @@ function build(spec, numbers, el, signal) {
     root.scrollIntoView({ block: "start" });
   };
   const redraw = () => {
-    const width = Math.floor(figure.clientWidth);
+    // What is to stand side by side must fit in the width there is, which need not be whole.
+    const width = Math.floor(figure.getBoundingClientRect().width);
     if (!width) return;
     tallest = 0;
     sentence.style.minHeight = "";

@@ -457,6 +457,20 @@ def test_coming_to_life_moves_nothing_on_the_page(visit, home, width):
     assert shift < 0.01
 
 
+@pytest.mark.parametrize("width", [343.3, 640.8, 700.6, 812.9])
+def test_panels_stay_in_their_figure_at_widths_that_are_not_whole(page, width: float) -> None:
+    for name in (LATENCY, COST, BARS, ROOF):
+        found = seen.explorer(page, name)
+        found.evaluate(f"one => {{ one.parentElement.style.width = '{width}px' }}")
+        expect(found).to_have_js_property("offsetWidth", round(width))
+        seen.settle(page)
+        figure = found.locator(".xp-figure").bounding_box()
+        for panel in found.locator(".xp-panel").all():
+            box = panel.bounding_box()
+            assert box["x"] + box["width"] <= figure["x"] + figure["width"] + 0.5
+            assert box["y"] + box["height"] <= figure["y"] + figure["height"] + 0.5
+
+
 def test_pages_ask_no_other_host_and_report_nothing(page, site):
     for name in ALL:
         found = seen.explorer(page, name)
