@@ -102,6 +102,7 @@ def pull(found: Locator, name: str, share: float) -> None:
     """Drag a slider's thumb with the pointer to a share of its track."""
     track = slider(found, name)
     track.scroll_into_view_if_needed()
+    track.hover()  # once it stands still: formulas above are still being set
     box = track.bounding_box()
     now = float(track.input_value()) / float(track.get_attribute("max"))
     mouse, middle = found.page.mouse, box["y"] + box["height"] / 2

@@ -191,4 +191,4 @@ def test_the_lesson_reads_without_javascript(visit, home):
     minutes = int(facts.split()[0])
     assert 15 <= minutes <= 25
     assert f"{page.locator('article h2').count()} sections" in facts
-    assert "3 explorers" in facts
+    assert "4 explorers" in facts
