@@ -79,7 +79,7 @@ def opened(site: str, visit: Callable[..., Page]) -> Callable[..., Page]:
 
     def at(name: str, **options: object) -> Page:
         page = visit(f"{site}/{name}", **options)
-        typeset(page)
+        theme_page.typeset(page)
         return page
 
     return at
@@ -108,7 +108,7 @@ def seen(browser: Browser, site: str) -> Iterator[Callable[..., Page]]:
             page.visit, page.sizes = Visit(page, site), {}
             page.on("response", lambda reply: weigh(reply, page.sizes))
             page.goto(f"{site}/{name}")
-            typeset(page)
+            theme_page.typeset(page)
             show_everything(page)
         return pages[key][1]
 
@@ -119,13 +119,6 @@ def seen(browser: Browser, site: str) -> Iterator[Callable[..., Page]]:
 
 def weigh(reply: Response, sizes: dict[str, int]) -> None:
     sizes[reply.url] = len(gzip.compress(reply.body(), 9, mtime=0))
-
-
-def typeset(page: Page) -> None:
-    """Wait until every formula is typeset."""
-    page.wait_for_load_state("networkidle")
-    if page.locator(".math").count():
-        page.wait_for_selector("html[data-formulas=set]", state="attached")
 
 
 def show_everything(page: Page) -> None:
@@ -173,7 +166,7 @@ def test_from_disk_it_asks_nobody_and_reports_no_error(
     name: str, visit: Callable[..., Page]
 ) -> None:
     page = visit(f"{SITE.as_uri()}/{name}")
-    typeset(page)
+    theme_page.typeset(page)
     show_everything(page)
     quiet(page)
 

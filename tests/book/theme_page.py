@@ -18,3 +18,10 @@ REACHED = """boxes => [...document.querySelectorAll(boxes)].every((box) => {
 def reachable(page: Page) -> None:
     """Wait until the keyboard reaches whatever scrolls."""
     page.wait_for_function(REACHED, arg=BOXES)
+
+
+def typeset(page: Page) -> None:
+    """Wait until every formula is typeset."""
+    page.wait_for_load_state("networkidle")
+    if page.locator(".math").count():
+        page.wait_for_selector("html[data-formulas=set]", state="attached")
