@@ -102,14 +102,11 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 def answered(env: BuildEnvironment, known: list[tuple[str, RecordedLesson]]) -> nodes.table:
     """Return a table of what lessons answer."""
-    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in range(2)), cols=2)
-    group += nodes.thead("", row(map(nodes.Text, ("You ask", "You read")), ()))
-    body = nodes.tbody()
-    for page, lesson in known:
-        link = nodes.reference("", lesson.title, refuri=lesson.href, internal=True)
-        body += row([nodes.Text(answers(env.get_doctree(page))), link], ())
-    group += body
-    return nodes.table("", group)
+    rows = [
+        row([nodes.Text(answers(env.get_doctree(page))), link(lesson)], ())
+        for page, lesson in known
+    ]
+    return nodes.table("", ruled(row(map(nodes.Text, ("You ask", "You read")), ()), rows))
 
 
 def table(env: BuildEnvironment, known: list[tuple[str, RecordedLesson]]) -> nodes.table:
@@ -118,19 +115,30 @@ def table(env: BuildEnvironment, known: list[tuple[str, RecordedLesson]]) -> nod
         ("Lesson", "Minutes", "Sections", "Questions"),
         ("Read", "Score", "Status", "Due"),
     )
-    wide = len(columns) + len(mine)
-    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in range(wide)), cols=wide)
-    group += nodes.thead("", row(map(nodes.Text, columns), mine))
-    body = nodes.tbody()
+    rows = []
     for page, lesson in known:
-        minutes, sections, *_ = count(env.get_doctree(page))
-        link = nodes.reference("", lesson.title, refuri=lesson.href, internal=True)
+        doctree = env.get_doctree(page)
+        minutes, sections, *_ = count(doctree)
         numbers = [nodes.Text(str(n)) for n in (minutes, sections, lesson.total)]
-        body += row([link, *numbers], ("not yet", f"0/{lesson.total}", "not attempted", "0"))
-        question = nodes.paragraph("", answers(env.get_doctree(page)), classes=["answers"])
-        body[-1][0] += question
-    group += body
-    return nodes.table("", group, classes=["lessons-table"])
+        found = row(
+            [link(lesson), *numbers], ("not yet", f"0/{lesson.total}", "not attempted", "0")
+        )
+        found[0] += nodes.paragraph("", answers(doctree), classes=["answers"])
+        rows.append(found)
+    head = row(map(nodes.Text, columns), mine)
+    return nodes.table("", ruled(head, rows), classes=["lessons-table"])
+
+
+def link(lesson: RecordedLesson) -> nodes.reference:
+    """Return a link to a lesson by its title."""
+    return nodes.reference("", lesson.title, refuri=lesson.href, internal=True)
+
+
+def ruled(head: nodes.row, rows: Iterable[nodes.row]) -> nodes.tgroup:
+    """Return rows under a head, in columns of one width."""
+    columns = [nodes.colspec(colwidth=1) for _ in head]
+    body = nodes.tbody("", *rows)
+    return nodes.tgroup("", *columns, nodes.thead("", head), body, cols=len(columns))
 
 
 def row(cells: Iterable[nodes.Node], mine: Iterable[str]) -> nodes.row:

@@ -86,12 +86,11 @@ class Scorecard(SphinxDirective):
         path = Path(self.env.srcdir, FILE)
         self.env.note_dependency(str(path))
         card = json.loads(path.read_text("utf-8"))
-        texts = {"runs": lambda: map(_text, card["runs"]), "steps": lambda: [_steps(card["steps"])]}
+        texts = {"runs": [*map(_text, card["runs"])], "steps": [_steps(card["steps"])]}
         if self.arguments[0] not in texts:
             raise self.error(f"scorecard: runs or steps, got {self.arguments[0]!r}")
-        return [
-            node for text in texts[self.arguments[0]]() for node in self.parse_text_to_nodes(text)
-        ]
+        shown = texts[self.arguments[0]]
+        return [node for text in shown for node in self.parse_text_to_nodes(text)]
 
 
 def setup(app: Sphinx) -> None:

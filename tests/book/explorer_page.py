@@ -14,6 +14,7 @@ from types import ModuleType
 import numpy as np
 from PIL import Image
 from playwright.sync_api import Locator, Page
+from theme_page import typeset
 
 TICKS = """panel => [...panel.querySelectorAll('.xp-tick')].map(tick => {
   const box = tick.querySelector('line').getBoundingClientRect();
@@ -101,8 +102,8 @@ def press(found: Locator, name: str, *keys: str) -> None:
 def pull(found: Locator, name: str, share: float) -> None:
     """Drag a slider's thumb with the pointer to a share of its track."""
     track = slider(found, name)
+    typeset(found.page)  # or it moves from under the pointer
     track.scroll_into_view_if_needed()
-    track.hover()  # once it stands still: formulas above are still being set
     box = track.bounding_box()
     now = float(track.input_value()) / float(track.get_attribute("max"))
     mouse, middle = found.page.mouse, box["y"] + box["height"] / 2

@@ -5,7 +5,6 @@ from pathlib import Path
 import explorer_page as seen
 import numpy as np
 import pytest
-import theme_page
 
 from labs import queueing, simulation, workload
 from labs.engine import Engine, StepTime, serve_chat
@@ -94,7 +93,6 @@ def test_size_and_delay_by_keyboard(lesson):
 
 
 def test_size_and_delay_by_pointer(lesson):
-    theme_page.typeset(lesson)  # or the page moves under the pointer
     found = seen.explorer(lesson, "batch-size-and-delay")
     seen.pull(found, "rate", 0.2)
     assert seen.sliders(found)["rate"] < 2000

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bookkit.commands import vendor
+
 ROOT = Path(__file__).resolve().parents[2]
 VENDOR = ROOT / "book" / "_static" / "vendor"
 VENDORED = json.loads((VENDOR / "vendored.json").read_text())
@@ -77,7 +79,7 @@ def test_the_lock_has_what_a_person_installs() -> None:
 def test_vendored_files_are_those_recorded(package: dict) -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", package["version"])
     assert package["license"]
-    folder = VENDOR / package["package"].rpartition("/")[2]
+    folder = vendor.folder(package)
     present = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     written = package.get("types", {})
     assert present == package["files"].keys() | written.keys()
@@ -89,8 +91,8 @@ def test_vendored_files_are_those_recorded(package: dict) -> None:
 
 
 def test_every_vendored_folder_is_recorded() -> None:
-    folders = {path.name for path in VENDOR.iterdir() if path.is_dir()}
-    assert folders == {package["package"].rpartition("/")[2] for package in VENDORED}
+    folders = {path for path in VENDOR.iterdir() if path.is_dir()}
+    assert folders == {vendor.folder(package) for package in VENDORED}
 
 
 def test_pages_of_the_table_of_contents_exist() -> None:

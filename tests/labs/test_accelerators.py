@@ -15,6 +15,12 @@ from labs.work import work_of
 BATCHES = {1, 2, 4, 8, 16, 32, 64, 128, 256}
 CONTEXTS = {128, 512, 2048, 8192, 32768}
 PROMPTS = {16, 64, 256, 512, 1024, 2048, 4096, 8192, 16384}
+#: Numbers in one of the three matrices of an expert.
+EXPERT = {
+    "Mixtral-8x7B": 4096 * 14336,
+    "Qwen3-30B-A3B": 2048 * 768,
+    "DeepSeek-V3": 7168 * 2048,
+}
 HELD = {
     "H100": {("Llama-3.1-8B", "bf16"), ("Llama-3.1-8B", "fp8")},
     "H200": {(model, dtype) for model in ("Llama-3.1-8B", "Llama-3.1-70B") for dtype in TYPES},
@@ -127,14 +133,8 @@ def test_tokens_touch_as_many_experts_as_chance_has_it(device: str) -> None:
         chosen, experts = model.experts_per_token, model.experts
         expected = experts * (1 - (1 - chosen / experts) ** layer.tokens)
         assert layer.touched == pytest.approx(expected, rel=0.06), layer
-        per_expert = (
-            3
-            * 2
-            * {"Mixtral-8x7B": 4096 * 14336, "Qwen3-30B-A3B": 2048 * 768}.get(
-                layer.model, 7168 * 2048
-            )
-        )
-        least = layer.touched * per_expert / DEVICES[device].bandwidth
+        matrices = 3 * 2.0 * EXPERT[layer.model]
+        least = layer.touched * matrices / DEVICES[device].bandwidth
         # A token or two touch so little that the card's last cache holds a part of it.
         assert layer.seconds.quantile > 0.85 * least, layer
 
