@@ -117,6 +117,9 @@ class Experts:
 class Accelerator(Machine):
     """What an accelerator was measured to do.
 
+    Its copies are those that Python queued, its products those replayed in graphs: of either the
+    way that is faster where there is much to do.
+
     Attributes
     ----------
     device : str

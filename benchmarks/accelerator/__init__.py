@@ -1,5 +1,5 @@
 """What one accelerator does, measured: copies, products, a stack of layers, a layer of experts.
 
 ``python -m benchmarks.accelerator FILE`` needs PyTorch with CUDA and a card to itself; it takes
-eight minutes or so and writes one JSON file. What the project measured so stands in `labs`.
+some twenty minutes and writes one JSON file. What the project measured so stands in `labs`.
 """

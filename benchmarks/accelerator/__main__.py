@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from benchmarks.accelerator import experts, numbers, rates, stack
+from labs.accelerators import TYPES
 
 DEVICE = "cuda"
 CONFIGS = Path(__file__).parents[2] / "labs" / "models.json"
@@ -87,7 +88,7 @@ def steps(config: Mapping[str, Any], layers: int, dtype: str) -> Iterator[dict[s
 
 def made_of(config: Mapping[str, Any], layers: int, dtype: str) -> stack.Stack:
     """Return a stack with as much cache as fits, or as the longest batch needs."""
-    weight = {"bf16": 2}.get(dtype, 1)
+    weight = TYPES[dtype].weight_bytes
     hidden, inner = config["hidden_size"], config["intermediate_size"]
     keys = 2 * config["num_key_value_heads"] * 128
     weights = layers * (2 * hidden * hidden + hidden * keys + 3 * hidden * inner) * weight
