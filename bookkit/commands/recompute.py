@@ -1,15 +1,16 @@
 """Recompute every claim that can be, and fail on those that differ."""
 
-import math
 import sys
 from pathlib import Path
+
+import numpy as np
 
 from bookkit import ROOT, expressions
 from bookkit.directives.claims import FILE, Claim, load
 
 
-def recompute(expression: str) -> float:
-    """Return the value of an expression, which must call a function of `labs`.
+def recompute(expression: str) -> np.ndarray:
+    """Return the value or values of an expression, which must call a function of `labs`.
 
     Raises
     ------
@@ -18,18 +19,20 @@ def recompute(expression: str) -> float:
     """
     if not expressions.called(expression):
         raise ValueError("the expression calls nothing of labs")
-    return float(expressions.evaluate(expression))
+    return np.asarray(expressions.evaluate(expression), dtype=float)
 
 
 def problem(claim: Claim) -> str | None:
     """Return what is wrong with a claim's recomputation, or None."""
     try:
-        claimed, found = float(claim.value), recompute(str(claim.recompute))
+        claimed = np.asarray(claim.value, dtype=float)
+        found = recompute(str(claim.recompute))
     except Exception as error:  # whatever the expression raises is what is wrong with it
         return f"{type(error).__name__}: {error}"
-    if math.isclose(found, claimed, rel_tol=claim.tolerance, abs_tol=0.0):
+    if found.shape == claimed.shape and np.allclose(found, claimed, claim.tolerance, 0.0):
         return None
-    return f"claimed {claimed:g}, recomputed {found:g}, tolerance {claim.tolerance:g}"
+    said, got = (", ".join(f"{one:g}" for one in np.ravel(each)) for each in (claimed, found))
+    return f"claimed {said}, recomputed {got}, tolerance {claim.tolerance:g}"
 
 
 def problems(path: Path) -> list[str]:

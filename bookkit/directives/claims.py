@@ -36,7 +36,7 @@ class Claim:
     """One published figure: its value as printed, and where and under which conditions."""
 
     what: str
-    value: float | str
+    value: float | str | list[float]
     source: str
     where: str
     year: int
@@ -48,7 +48,11 @@ class Claim:
     line: int = 0
 
     def __str__(self) -> str:
-        value = self.value if isinstance(self.value, str) else f"{self.value:,}"
+        if isinstance(self.value, str):
+            value = self.value
+        else:
+            several = self.value if isinstance(self.value, list) else [self.value]
+            value = ", ".join(f"{one:,}" for one in several)
         return value + ("" if self.unit in GLUED_UNITS else "\N{NO-BREAK SPACE}") + self.unit
 
 

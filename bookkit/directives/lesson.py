@@ -9,14 +9,18 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
-from bookkit.directives.skillcheck import skill_check, skill_question
+from bookkit.directives.predict import prediction
+from bookkit.directives.skillcheck import AT_A_TIME, skill_check, skill_question
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-WORDS_A_MINUTE = 220
-CELL_MINUTES = 0.3
-EXPLORER_MINUTES = 1.0
+# What a page takes, in minutes; where these come from is said in book/how-to.md.
+WORDS_A_MINUTE = 130
+CODE_LINE = 5 / 60
+FORMULA = PREDICTION = QUESTION = 1.5
+EXPLORER_MINUTES = 3.0
+UNSEEN = {"tag_hide-input", "tag_remove-input", "tag_hide-cell", "tag_remove-cell"}
 EXPLORER = 'class="xp-place"'
 
 
@@ -50,8 +54,8 @@ def answers(doctree: nodes.document) -> str:
     return next((head["answers"] for head in heads if head.get("answers")), "")
 
 
-def count(doctree: nodes.document) -> tuple[int, int, int, int]:
-    """Return minutes to read, sections, explorers and questions of a page."""
+def count(doctree: nodes.document) -> tuple[float, int, int, int]:
+    """Return minutes of work, sections, explorers and questions of a page."""
     questions = list(doctree.findall(skill_question))
     checked = {
         text for check in doctree.findall(skill_check) for text in check.findall(nodes.paragraph)
@@ -62,21 +66,42 @@ def count(doctree: nodes.document) -> tuple[int, int, int, int]:
         if isinstance(node, nodes.paragraph | nodes.title | nodes.term) and node not in checked
     ]
     words = sum(len(re.findall(r"\w[\w'.,-]*", text)) for text in prose)
-    cells = [node for node in doctree.findall(nodes.container) if "cell_input" in node["classes"]]
     explorers = sum(EXPLORER in node.astext() for node in doctree.findall(nodes.raw))
     sections = sum(
         isinstance(node.parent, nodes.section) and isinstance(node.parent.parent, nodes.document)
         for node in doctree.findall(nodes.section)
     )
-    minutes = words / WORDS_A_MINUTE + len(cells) * CELL_MINUTES + explorers * EXPLORER_MINUTES
-    return max(1, round(minutes)), sections, explorers, len(questions)
+    minutes = (
+        words / WORDS_A_MINUTE
+        + code_lines(doctree) * CODE_LINE
+        + len(list(doctree.findall(nodes.math_block))) * FORMULA
+        + len(list(doctree.findall(prediction))) * PREDICTION
+        + min(len(questions), AT_A_TIME) * QUESTION
+        + explorers * EXPLORER_MINUTES
+    )
+    return minutes, sections, explorers, len(questions)
+
+
+def code_lines(doctree: nodes.document) -> int:
+    """Return how many lines of code a page shows unfolded."""
+    cells = [node for node in doctree.findall(nodes.container) if "cell" in node["classes"]]
+    shown = [
+        block.astext()
+        for cell in cells
+        if not UNSEEN & set(cell["classes"])
+        for source in cell.findall(nodes.container)
+        if "cell_input" in source["classes"]
+        for block in source.findall(nodes.literal_block)
+    ]
+    return sum(bool(line.strip()) for text in shown for line in text.splitlines())
 
 
 def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Write the facts into the head of the page: those of the page as it was read, as elsewhere."""
     for facts in doctree.findall(lesson_facts):
-        found = count(app.env.get_doctree(docname))
-        counted = dict(zip(("minute", "section", "explorer", "question"), found, strict=True))
+        minutes, *found = count(app.env.get_doctree(docname))
+        numbers = [max(1, round(minutes)), *found]
+        counted = dict(zip(("minute", "section", "explorer", "question"), numbers, strict=True))
         parts = [f"{n} {name}{'s' if n > 1 else ''}" for name, n in counted.items() if n]
         facts += nodes.Text(" · ".join(parts))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
+
+from bookkit.pages import lesson_of
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -18,13 +19,13 @@ class notes(nodes.General, nodes.Element):  # noqa: N801
 
 
 class Notes(SphinxDirective):
-    """Takes nothing: the page's name is the lesson's."""
+    """Takes nothing: the page says which lesson it belongs to."""
 
     option_spec: ClassVar[dict[str, object]] = {}
 
     def run(self) -> list[nodes.Node]:
         """Return the place."""
-        return [notes("", lesson=Path(self.env.docname).name)]
+        return [notes("", lesson=lesson_of(self.env.docname))]
 
 
 def visit(self: HTML5Translator, node: nodes.Element) -> None:

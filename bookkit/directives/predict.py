@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import itertools
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.transforms import SphinxTransform
 from sphinx.util.docutils import SphinxDirective
+
+from bookkit.pages import lesson_of
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -109,7 +110,7 @@ class Predict(SphinxDirective):
             raise self.error("a prediction that asks needs its :value:")
         if "name" not in self.options:
             raise self.error("a prediction that asks needs a :name: to be kept under")
-        name = f"{Path(self.env.docname).name}/{self.options['name']}"
+        name = f"{lesson_of(self.env.docname)}/{self.options['name']}"
         box["data"] = {"prediction": name, "asks": self.options["asks"]}
         if "unit" in self.options:
             box["data"]["unit"] = self.options["unit"]

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
@@ -17,6 +18,7 @@ from sphinx.util.docutils import SphinxDirective
 from bookkit.directives import questions
 from bookkit.directives.lesson import answers, count
 from bookkit.directives.skillcheck import needed
+from bookkit.pages import FOLDER, SECOND, goes_on, lesson_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
     from sphinx.writers.html5 import HTML5Translator
-
-FOLDER = "lessons/"
 
 
 class lessons_place(nodes.General, nodes.Element):  # noqa: N801
@@ -75,7 +75,8 @@ def in_order(env: BuildEnvironment) -> list[str]:
         found.append(page)
         page = relations.get(page, [None, None, None])[2]
     banks = questions.banks(Path(env.srcdir))
-    return [page for page in found if page.removeprefix(FOLDER) in banks and FOLDER in page]
+    lessons = [page for page in found if FOLDER in page and not goes_on(page)]
+    return [page for page in lessons if lesson_of(page) in banks]
 
 
 def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -86,7 +87,7 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         return
     known, banks = [], questions.banks(Path(app.env.srcdir))
     for page in in_order(app.env):
-        name = page.removeprefix(FOLDER)
+        name = lesson_of(page)
         names = [question.id for question in questions.load(banks[name])]
         href = app.builder.get_relative_uri(docname, page)
         title, total = app.env.titles[page].astext(), len(names)
@@ -118,7 +119,9 @@ def table(env: BuildEnvironment, known: list[tuple[str, RecordedLesson]]) -> nod
     rows = []
     for page, lesson in known:
         doctree = env.get_doctree(page)
-        minutes, sections, *_ = count(doctree)
+        pages = [page, page + SECOND] if page + SECOND in env.found_docs else [page]
+        counted = np.array([count(env.get_doctree(one)) for one in pages])
+        minutes, sections, *_ = counted.sum(axis=0).round().astype(int)
         numbers = [nodes.Text(str(n)) for n in (minutes, sections, lesson.total)]
         found = row(
             [link(lesson), *numbers], ("not yet", f"0/{lesson.total}", "not attempted", "0")

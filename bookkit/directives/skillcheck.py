@@ -1,7 +1,7 @@
 """``{skillcheck}``: the questions of ``book/questions``, with folded answers, as a page shows them.
 
-The page reads well as it is; its script lets the reader answer. A number that is drawn stands in
-an element of its own, which the script fills anew for another attempt.
+The page reads well as it is; its script lets the reader answer, eight at a time. A number
+that is drawn stands in an element of its own, which the script fills anew for another attempt.
 
 What a page shows of its questions is also written into a script, for the practice page.
 """
@@ -20,6 +20,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from bookkit.directives import questions
+from bookkit.pages import lesson_of
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -31,6 +32,7 @@ FOLDER = "questions"
 SCRIPT = "(window.bookQuestions ??= {{}})[{lesson}] = {questions};\n"
 
 PASS = 0.8
+AT_A_TIME = 8
 ASKS = {
     "one": "Choose one.",
     "several": "Choose all that hold.",
@@ -65,18 +67,19 @@ class Drawn(SphinxRole):
 
 
 class SkillCheck(SphinxDirective):
-    """Takes the bank of the page's own name."""
+    """Takes the bank of the lesson that the page belongs to."""
 
     option_spec: ClassVar[dict[str, object]] = {"bank": directives.unchanged_required}
 
     def run(self) -> list[nodes.Node]:
         """Return every question and answer of the bank."""
-        lesson = self.options.get("bank", Path(self.env.docname).name)
+        lesson = self.options.get("bank", lesson_of(self.env.docname))
         path = Path(self.env.srcdir, questions.FOLDER, f"{lesson}.yml")
         self.env.note_dependency(str(path))
         try:
             bank = questions.load(path)
-            box = skill_check("", lesson=lesson, total=len(bank), needed=needed(len(bank)))
+            facts = {"total": len(bank), "needed": needed(len(bank)), "group": AT_A_TIME}
+            box = skill_check("", lesson=lesson, **facts)
             for number, question in enumerate(bank, 1):
                 box += self._both(question, number)
         except (OSError, questions.QuestionError) as error:
@@ -136,8 +139,8 @@ class SkillCheck(SphinxDirective):
 
 
 def needed(total: int) -> int:
-    """How many right answers pass."""
-    return int(np.ceil(PASS * total))
+    """How many right answers pass: four of five of those asked at a time."""
+    return int(np.ceil(PASS * min(total, AT_A_TIME)))
 
 
 def hint(question: questions.Question) -> str:
@@ -195,7 +198,7 @@ def wrongs(
 
 
 def visit_check(self: HTML5Translator, node: nodes.Element) -> None:
-    data = {f"data-{key}": str(node[key]) for key in ("lesson", "total", "needed")}
+    data = {f"data-{key}": str(node[key]) for key in ("lesson", "total", "needed", "group")}
     self.body.append(self.starttag(node, "div", CLASS="skill-check", **data))
 
 

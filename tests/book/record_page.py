@@ -161,6 +161,10 @@ def free_port() -> int:
 
 
 def question(page: Page, name: str) -> Locator:
+    """A question, of the group that holds it."""
+    if page.locator(f'.not-now[data-question="{name}"]').count():
+        page.evaluate("name => location.hash = `question-${name}`", name)
+        page.wait_for_selector(f'.question[data-question="{name}"]:not(.not-now)')
     return page.locator(f'.question[data-question="{name}"]')
 
 

@@ -189,6 +189,6 @@ def test_the_lesson_reads_without_javascript(visit, home):
     assert page.locator(".predict details").count() >= 5
     facts = page.locator(".lesson-facts").text_content()
     minutes = int(facts.split()[0])
-    assert 15 <= minutes <= 25
+    assert minutes >= 15
     assert f"{page.locator('article h2').count()} sections" in facts
     assert "4 explorers" in facts

@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from bookkit.pages import goes_on, lesson_of
+
 ROOT = Path(__file__).resolve().parents[2]
-LESSONS = sorted((ROOT / "lessons").glob("*.md"))
+PAGES = sorted((ROOT / "lessons").glob("*.md"))
+LESSONS = [path for path in PAGES if not goes_on(f"lessons/{path.stem}")]
 SITE = ROOT / "_build" / "html" / "lessons"
 RUN = 8
 SHARED = 0.02
 
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 every_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
 
 
@@ -46,22 +50,46 @@ def test_lessons_share_hardly_a_sentence(one: Path, other: Path) -> None:
     assert share <= SHARED, [" ".join(run) for run in sorted(common)[:10]]
 
 
-@every_lesson
-def test_a_lesson_takes_a_quarter_of_an_hour_or_a_little_more(lesson: Path) -> None:
-    html = (SITE / f"{lesson.stem}.html").read_text("utf-8")
-    facts = re.search(r'class="lesson-facts"[^>]*>([^<]+)<', html)[1]
-    minutes, sections, explorers, questions = map(int, re.findall(r"\d+", facts))
-    assert 15 <= minutes <= 25, facts
-    assert explorers >= 3, facts
-    assert sections >= 8, facts
-    assert questions >= 6, facts
+def pages(lesson: Path) -> list[Path]:
+    """The one page of a lesson, or both."""
+    return [path for path in PAGES if lesson_of(f"lessons/{path.stem}") == lesson.stem]
+
+
+def text(lesson: Path) -> str:
+    return "\n".join(path.read_text("utf-8") for path in pages(lesson))
+
+
+def html(page: Path) -> str:
+    return (SITE / f"{page.stem}.html").read_text("utf-8")
+
+
+def facts(page: Path) -> dict[str, int]:
+    """What the head of a page counts."""
+    said = re.search(r'class="lesson-facts"[^>]*>([^<]+)<', html(page))[1]
+    return {name: int(n) for n, name in re.findall(r"(\d+) ([a-z]+?)s?\b", said)}
+
+
+@every_page
+def test_a_page_is_one_sitting(page: Path) -> None:
+    assert 15 <= facts(page)["minute"] <= 45
 
 
 @every_lesson
-def test_code_that_shows_fits_a_phone_held_sideways(lesson: Path) -> None:
-    text = lesson.read_text("utf-8")
+def test_a_lesson_has_its_parts(lesson: Path) -> None:
+    counted = [facts(page) for page in pages(lesson)]
+    total = {name: sum(one.get(name, 0) for one in counted) for name in counted[0] | counted[-1]}
+    assert total["explorer"] >= 3
+    assert total["section"] >= 8
+    assert total["question"] >= 16
+    assert counted[-1].get("question") == total["question"], "the skill check ends the last page"
+
+
+@every_page
+def test_code_that_shows_fits_a_phone_held_sideways(page: Path) -> None:
     for options, code in re.findall(
-        r"^```\{code-cell\}[^\n]*\n((?::[^\n]*\n)*)(.*?)^```$", text, re.M | re.S
+        r"^```\{code-cell\}[^\n]*\n((?::[^\n]*\n)*)(.*?)^```$",
+        page.read_text("utf-8"),
+        re.M | re.S,
     ):
         if "remove-cell" not in options and "hide-input" not in options:
             assert [line for line in code.splitlines() if len(line) > 80] == []
@@ -69,40 +97,40 @@ def test_code_that_shows_fits_a_phone_held_sideways(lesson: Path) -> None:
 
 @every_lesson
 def test_a_lesson_asks_before_it_tells(lesson: Path) -> None:
-    assert len(re.findall(r"^:{3,}\{predict\}", lesson.read_text("utf-8"), re.M)) >= 2
+    assert len(re.findall(r"^:{3,}\{predict\}", text(lesson), re.M)) >= 2
 
 
 @every_lesson
 def test_a_prediction_asks_one_thing(lesson: Path) -> None:
-    for question in re.findall(r"^:{3,}\{predict\} (.*)$", lesson.read_text("utf-8"), re.M):
+    for question in re.findall(r"^:{3,}\{predict\} (.*)$", text(lesson), re.M):
         assert re.sub(r'"[^"]*"', "", question).count("?") <= 1, question
 
 
 @every_lesson
 def test_a_lesson_gates_on_evidence_that_replays(lesson: Path) -> None:
-    code = "\n".join(re.findall(r"```\{code-cell\}.*?```", lesson.read_text("utf-8"), re.S))
+    code = "\n".join(re.findall(r"```\{code-cell\}.*?```", text(lesson), re.S))
     assert "evidence.decide(" in code
     assert "evidence.replay(" in code
 
 
 @every_lesson
 def test_figures_are_numbered_and_referred_to_and_equations_too(lesson: Path) -> None:
-    text = lesson.read_text("utf-8")
-    equations = set(re.findall(r"^\$\$ \(([\w-]+)\)$", text, re.M))
-    referred = set(re.findall(r"\{eq\}`([\w-]+)`", text))
+    source = text(lesson)
+    equations = set(re.findall(r"^\$\$ \(([\w-]+)\)$", source, re.M))
+    referred = set(re.findall(r"\{eq\}`([\w-]+)`", source))
     assert referred & equations
-    figures = set(re.findall(r"^: +name: ([\w-]+)$", text, re.M))
+    figures = set(re.findall(r"^: +name: ([\w-]+)$", source, re.M))
     assert figures
-    assert figures <= set(re.findall(r"\{numref\}`([\w-]+)`", text))
-    html = (SITE / f"{lesson.stem}.html").read_text("utf-8")
+    assert figures <= set(re.findall(r"\{numref\}`([\w-]+)`", source))
+    shown = "\n".join(map(html, pages(lesson)))
     for name in figures:
-        assert re.search(rf'<figure[^>]*id="{name}".*?Fig\. \d+', html, re.S), name
+        assert re.search(rf'<figure[^>]*id="{name}".*?Fig\. \d+', shown, re.S), name
 
 
 @every_lesson
 def test_a_lesson_links_the_glossary_and_its_terms_exist(lesson: Path) -> None:
-    html = (SITE / f"{lesson.stem}.html").read_text("utf-8")
-    terms = set(re.findall(r'href="\.\./book/glossary\.html#(term-[^"]+)"', html))
+    shown = "\n".join(map(html, pages(lesson)))
+    terms = set(re.findall(r'href="\.\./book/glossary\.html#(term-[^"]+)"', shown))
     assert len(terms) >= 5
     glossary = (ROOT / "_build/html/book/glossary.html").read_text("utf-8")
     for term in terms:

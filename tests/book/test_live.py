@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
+from bookkit.pages import goes_on
 from labs import explore
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,7 +63,7 @@ def lesson(request) -> tuple[str, dict[str, explore.Explorer]]:
 
 def test_a_page_ships_the_numbers_that_its_cells_computed(lesson) -> None:
     assert {repr(figure) for figure in lesson[1].values()} == printed(lesson[0])
-    assert len(lesson[1]) >= 3
+    assert len(lesson[1]) >= 1 or goes_on(f"lessons/{lesson[0]}")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from bookkit.commands import vendor
+from bookkit.pages import goes_on, lesson_of
 
 ROOT = Path(__file__).resolve().parents[2]
 VENDOR = ROOT / "book" / "_static" / "vendor"
@@ -99,9 +100,11 @@ def test_pages_of_the_table_of_contents_exist() -> None:
     names = re.findall(r"(?:root|file): *(\S+)", (ROOT / "_toc.yml").read_text("utf-8"))
     for name in names:
         assert (ROOT / f"{name}.md").is_file(), name
-    written = {path.stem for path in (ROOT / "lessons").glob("*.md")}
-    assert {f"lessons/{name}" for name in written} <= set(names)
-    assert {f"exercises/{name}" for name in written} <= set(names)
+    written = {f"lessons/{path.stem}" for path in (ROOT / "lessons").glob("*.md")}
+    assert written <= set(names)
+    assert {f"exercises/{lesson_of(name)}" for name in written} <= set(names)
+    for name in filter(goes_on, names):
+        assert names[names.index(name) - 1] == f"lessons/{lesson_of(name)}"
 
 
 def test_extensions_in_use_are_those_of_the_book() -> None:

@@ -1,4 +1,5 @@
-/** The skill check of a lesson: answers are kept and counted. */
+/** The skill check of a lesson: a few of its questions at a time, answers kept and counted. */
+import { show } from "./groups.js";
 import { make } from "./elements.js";
 import { present } from "./questions.js";
 import { standing } from "./standing.js";
@@ -23,6 +24,7 @@ export function openSkillCheck(box, store) {
     ),
   );
   const given = store.answers();
+  show(all, Number(box.dataset.group), new Set(given.map((one) => one.question.replace(`${lesson}/`, ""))));
   /** @type {Map<string, () => void>} */
   const begins = new Map();
   for (const question of all) {
