@@ -25,7 +25,7 @@ export default [
     },
   },
   { files: ["book/_static/**/*.js", "labs/explorer/*.js"], languageOptions: { globals: globals.browser } },
-  { files: ["book/_static/page/{math,network}.js"], languageOptions: { sourceType: "script" } },
+  { files: ["book/_static/page/network.js"], languageOptions: { sourceType: "script" } },
   { files: ["bookkit/accounts/*.js", "tests/**/*.{js,mjs}", "*.js"], languageOptions: { globals: globals.node } },
   { files: ["**/*.cjs"], languageOptions: { sourceType: "commonjs", globals: globals.node } },
 ];

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bookkit import execution, finish, scripts
+from bookkit import execution, finish, formulas, numbering, scripts
 from bookkit.directives import (
     claims,
     exercises,
@@ -32,6 +32,7 @@ PARTS = (
     execution,
     theme,
     scripts,
+    formulas,
     claims,
     predict,
     lesson,
@@ -53,13 +54,14 @@ ORDER: dict[str, tuple[int, tuple[Callable[..., Any], ...]]] = {
     "config-inited": (400, (launch.settle, record.check, theme.use_templates)),
     "env-purge-doc": (500, (explorers.forget,)),
     "env-merge-info": (500, (explorers.merge,)),
+    # What is changed here is not kept for the next build.
+    "env-check-consistency": (500, (numbering.by_page,)),
     "doctree-read": (500, (exercises.fold, explorers.place_explorers)),
     "doctree-resolved": (
         900,
         (
             claims.link_claims,
             lesson.fill,
-            practice.load_formulas,
             progress.fill,
             references.fill,
             notebooks.write,

@@ -47,12 +47,6 @@ def visit_place(self: HTML5Translator, node: nodes.Element) -> None:
     self.body.append("<noscript><p>This part of the page needs JavaScript.</p></noscript>\n")
 
 
-def load_formulas(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Load MathJax where questions with formulas may come."""
-    if any(doctree.findall(practice)):
-        app.env.domaindata["math"]["has_equations"][docname] = True
-
-
 def setup(app: Sphinx) -> None:
     """Register both directives."""
     for kind, directive, name in ((practice, Practice, "practice"), (keeping, Record, "record")):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bookkit import formulas
 from bookkit.directives import explorers
 from bookkit.editions import lite, wheels
 from bookkit.finish import policy, redirect, styles
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 STEPS: dict[str, Callable[[Site], None]] = {
     "explorers": explorers.write_style,
     "redirect": redirect.add,
+    "formulas": formulas.trim,
     "styles": styles.bundle,
     "icons": styles.trim_icons,
     # What allows the scripts of the pages comes after all that changes them.

@@ -63,7 +63,7 @@ def policy(scripts: set[str], server: str = "") -> str:
     rules = {
         "default-src": ["'none'"],
         "script-src": ["'self'", *sorted(map(digest, scripts))],
-        # MathJax and the tables of notebooks bring their styles with them.
+        # Formulas and the tables of notebooks bring their styles with them.
         "style-src": ["'self'", "'unsafe-inline'"],
         "img-src": ["'self'", "data:"],
         "font-src": ["'self'", "data:"],

@@ -29,7 +29,7 @@ NAME = re.compile(r"[.#](-?[A-Za-z_][\w-]*)")
 BRACKETS = re.compile(r"\([^()]*\)|\[[^\]]*\]")
 ADDRESS = re.compile(r"url\(\s*['\"]?(?!data:|#)([^'\")]+)['\"]?\s*\)")
 NESTING = {"media", "supports", "layer"}
-# Folders of scripts that pages run as part of another, and of MathJax, which styles itself.
+# Folders of scripts that pages run as part of another.
 BUNDLED = {"record", "vendor"}
 
 ICON = re.compile("[\ue000-\uf8ff]")

@@ -28,11 +28,7 @@ html_context = {"default_mode": "auto"}
 html_theme_options = {"use_download_button": False, "use_fullscreen_button": False}
 root_doc = "book/index"
 jupyterlite = False
-mathjax_path = "page/math.js"
-mathjax3_config = {
-    "loader": {"load": ["core", "input/tex-base", "output/chtml"]},
-    "tex": {"packages": ["base"]},
-}
+html_math_renderer = "katex"
 """
 
 INDEX = """\

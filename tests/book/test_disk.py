@@ -10,7 +10,6 @@ from playwright.sync_api import Page, expect
 
 SITE = Path(__file__).resolve().parents[2] / "_build" / "html"
 LESSON = "lessons/batching.html"
-SET = "html[data-formulas=set]"
 
 
 @pytest.fixture(params=["server", "disk"])
@@ -36,9 +35,8 @@ def opened(home: str, visit: Callable[..., Page]) -> Iterator[Callable[[str], Pa
 
 def test_formulas_are_set_and_found_by_the_keyboard(opened: Callable[[str], Page]) -> None:
     page = opened(LESSON)
-    page.wait_for_selector(SET, state="attached")
-    assert page.locator("mjx-container").count() >= page.locator(".math").count() > 20
-    font = "document.fonts.load('16px MJXTEX-I').then((found) => found.length)"
+    assert page.locator(".math .katex-html").count() == page.locator(".math").count() > 20
+    font = "document.fonts.load('16px KaTeX_Math').then((found) => found.length)"
     assert page.evaluate(font) == 1
 
 
@@ -82,7 +80,7 @@ def test_practice_shows_questions_with_formulas_and_the_record_travels(
     while True:
         expect(asked).to_be_visible()
         formulas = page.locator(".practice-stage .math").count()
-        expect(page.locator(".practice-stage mjx-container")).to_have_count(formulas)
+        expect(page.locator(".practice-stage .math .katex")).to_have_count(formulas)
         drawn += formulas
         seen.solve(asked, variant=0)
         expect(asked.locator(".question-status")).to_have_text("Right. The explanation follows.")

@@ -123,6 +123,11 @@ def test_figures_are_numbered_and_referred_to_and_equations_too(lesson: Path) ->
     assert figures
     assert figures <= set(re.findall(r"\{numref\}`([\w-]+)`", source))
     shown = "\n".join(map(html, pages(lesson)))
+    for page in pages(lesson):
+        found = re.findall(r"<figcaption>.*?Fig\. (\d+)", html(page), re.S)
+        assert list(map(int, found)) == list(range(1, len(found) + 1))
+        found = re.findall(r'class="eqno">\((\d+)\)', html(page))
+        assert list(map(int, found)) == list(range(1, len(found) + 1))
     for name in figures:
         assert re.search(rf'<figure[^>]*id="{name}".*?Fig\. \d+', shown, re.S), name
 

@@ -106,7 +106,7 @@ def test_a_page_shows_claims_predictions_facts_and_references(pages):
     assert link[2] == "12×"
     assert 'id="claim-speed"' in pages.html("book/claims")
     assert re.search(r"<details>\s*<summary>[^<]+</summary>\s*<p>Very <em>fast</em>", html)
-    assert "1 minute · 2 sections" in html
+    assert "2 minutes · 2 sections" in html
     assert "Some Body. A source. 2020." in html[html.index('<section id="references">') :]
 
 

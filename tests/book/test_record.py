@@ -384,7 +384,7 @@ class TestPractice:
             order.append(found.get_attribute("data-question"))
             seen.solve(found, variant=0)
             if order[-1] == "one":
-                expect(found.locator("mjx-container")).to_have_count(2)
+                expect(found.locator(".math > .katex")).to_have_count(2)
             lesson.get_by_role("button", name="Next question").or_(
                 lesson.get_by_role("button", name="Finish")
             ).click()

@@ -21,7 +21,6 @@ def reachable(page: Page) -> None:
 
 
 def typeset(page: Page) -> None:
-    """Wait until every formula is typeset."""
+    """Wait until nothing moves any more: all is loaded, fonts included."""
     page.wait_for_load_state("networkidle")
-    if page.locator(".math").count():
-        page.wait_for_selector("html[data-formulas=set]", state="attached")
+    page.evaluate("document.fonts.ready.then(() => true)")

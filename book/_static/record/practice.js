@@ -188,7 +188,6 @@ function run(stage, all, store) {
         next.focus();
       },
     });
-    stage.dispatchEvent(new Event("formulas", { bubbles: true }));
     heading.focus();
     return undefined;
   };
