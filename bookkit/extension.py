@@ -16,6 +16,7 @@ from bookkit.directives import (
     progress,
     record,
     references,
+    schematic,
     scorecard,
     skillcheck,
 )
@@ -44,6 +45,7 @@ PARTS = (
     launch,
     lite,
     references,
+    schematic,
     scorecard,
     finish,
 )

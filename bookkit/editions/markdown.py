@@ -92,7 +92,8 @@ class Markdown:
 
     def _figure(self, node: nodes.Element, level: int) -> str:
         said = [self._paragraph(part, level) for part in node.findall(nodes.caption)]
-        return f"**Fig. {self._number(node)}** {' '.join(said)}"
+        drawn = f"\n\n*In the picture: {node['alt']}*" if node.get("alt") else ""
+        return f"**Fig. {self._number(node)}** {' '.join(said)}{drawn}"
 
     def _number(self, node: nodes.Element) -> str:
         return next((self.numbers[name] for name in node["ids"] if name in self.numbers), "")

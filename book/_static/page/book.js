@@ -1,6 +1,6 @@
 /** What every page of the book runs, as one classic script, which pages opened from disk run too. */
 import { revive } from "../explorers.js";
-import { reachFormulas } from "./formulas.js";
+import { reachWide } from "./wide.js";
 import { printLight } from "./print.js";
 import { openAccount, whisper } from "../record/account.js";
 import { openKeeping } from "../record/keeping.js";
@@ -73,6 +73,6 @@ function openRecord() {
 }
 
 printLight();
-reachFormulas();
+reachWide();
 for (const place of all(".xp-place")) revive(place);
 if (document.querySelector(PLACES)) openRecord();
