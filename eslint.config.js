@@ -5,7 +5,7 @@ const MADE = [
   "_build/",
   ".venv*/",
   "notebooks/",
-  "book/_static/book.js",
+  "book/_static/{book,search}.js",
   "book/_static/vendor/",
   "labs/explorer/made/",
 ];

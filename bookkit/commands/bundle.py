@@ -16,6 +16,11 @@ HOLDS = " Holds TinyBase and ts-fsrs, both under the MIT licence: see vendor/."
 # Each bundle with its entry, its form and what else its first line says.
 BUNDLES = {
     "book/_static/book.js": ("book/_static/page/book.js", "iife", HOLDS),
+    "book/_static/search.js": (
+        "book/_static/page/search.js",
+        "iife",
+        " Holds MiniSearch, under the MIT licence: see vendor/.",
+    ),
     "labs/explorer/made/widget.js": ("labs/explorer/page.js", "esm", ""),
 }
 

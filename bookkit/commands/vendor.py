@@ -91,7 +91,11 @@ def unpack(entry: dict[str, Any]) -> dict[str, str]:
             (target / name).write_bytes(content)
             checksums[name] = hashlib.sha256(content).hexdigest()
     for name, module in entry.get("types", {}).items():
-        (target / name).write_text(f'export * from "{module}";\n')
+        script = (target / name).with_suffix("").with_suffix(".js")
+        whole = script.exists() and "as default" in script.read_text("utf-8")
+        exports = ["*", "{ default }"] if whole else ["*"]
+        lines = (f'export {what} from "{module}";\n' for what in exports)
+        (target / name).write_text("".join(lines))
     return checksums
 
 

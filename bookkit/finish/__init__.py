@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bookkit import formulas
 from bookkit.directives import explorers
 from bookkit.editions import lite, wheels
-from bookkit.finish import policy, redirect, styles
+from bookkit.finish import policy, redirect, sections, styles
 from bookkit.site import Site
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ STEPS: dict[str, Callable[[Site], None]] = {
     "explorers": explorers.write_style,
     "redirect": redirect.add,
     "formulas": formulas.trim,
+    "sections": sections.write,
     "styles": styles.bundle,
     "icons": styles.trim_icons,
     # What allows the scripts of the pages comes after all that changes them.

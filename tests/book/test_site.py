@@ -369,13 +369,36 @@ class TestThemeMends:
     @every_page
     def test_scripts_of_the_search_page_are_not_loaded_elsewhere(self, name: str) -> None:
         scripts = " ".join(script.get("src", "") for script in document(name).all("script"))
-        assert ("searchindex.js" in scripts) == (name == "search.html")
+        assert ("sections.js" in scripts) == (name == "search.html")
 
 
-def test_search_finds_the_lesson(site: str, opened: Callable[..., Page]) -> None:
-    page = opened("search.html?q=batching")
-    page.wait_for_selector("#search-results a[href*='lessons/batching.html']")
-    assert page.visit.errors == []
+@pytest.mark.parametrize("home", ["from a server", "from disk"])
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("λ", "lessons/batching.html#busy-is-not-loaded"),
+        ("lambda", "lessons/batching.html#busy-is-not-loaded"),
+        ("knee", "book/glossary.html#term-knee"),
+        ("chunked prefill", "lessons/batching.html#chunked-prefill"),
+        ("token budgt", "book/glossary.html#term-token-budget"),
+    ],
+)
+def test_search_finds_sections_and_terms(
+    home: str, query: str, found: str, site: str, visit: Callable[..., Page]
+) -> None:
+    page = visit(f"{site if home == 'from a server' else SITE.as_uri()}/search.html?q={query}")
+    page.wait_for_selector(f".search-hits a[href='{found}']")
+    assert page.locator(".search-hits mark").count()
+    page.locator(".search-hits a").first.click()
+    page.wait_for_url("**/*.html#*")
+    assert page.locator(f"[id='{urldefrag(page.url)[1]}']").count() == 1
+    quiet(page)
+
+
+def test_search_says_when_it_finds_nothing(site: str, visit: Callable[..., Page]) -> None:
+    page = visit(f"{site}/search.html?q=zzzz")
+    assert page.get_by_role("status").inner_text() == "No sections found for “zzzz”."
+    quiet(page)
 
 
 FULL_MARKS = ("accessibility", "best-practices", "seo")
