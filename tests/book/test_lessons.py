@@ -52,7 +52,8 @@ def test_lessons_share_hardly_a_sentence(one: Path, other: Path) -> None:
 
 def pages(lesson: Path) -> list[Path]:
     """The one page of a lesson, or both."""
-    return [path for path in PAGES if lesson_of(f"lessons/{path.stem}") == lesson.stem]
+    found = [path for path in PAGES if lesson_of(f"lessons/{path.stem}") == lesson.stem]
+    return sorted(found, key=lambda path: goes_on(f"lessons/{path.stem}"))
 
 
 def text(lesson: Path) -> str:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "_build" / "html"
 PAGES = sorted(path.stem for path in (ROOT / "lessons").glob("*.md"))
 LESSONS = sorted({lesson_of(page) for page in PAGES})
-LAST = {lesson_of(page): page for page in PAGES}
+LAST = {lesson_of(page): page for page in sorted(PAGES, key=len)}
 BANKS = {lesson: questions.load(path) for lesson, path in questions.banks(ROOT).items()}
 ALL = [question for bank in BANKS.values() for question in bank]
 SINGLE = [question for question in ALL if question.kind == "one"]
