@@ -82,44 +82,47 @@ def _card(seed: int) -> Mapping[str, Any]:
 
 @exercise(_card, limit=0.030, price=2.50, gain=0.25)
 def triangle(answer: object, given: Givens) -> Verdict:
-    """Check exercise 2: the corner that a latency limit leaves, and the knee of the curve.
+    """Check exercise 2: the corner that a latency limit leaves, and where the curve turns.
 
     Asked for are the largest batch within the limit, dollars per million items there, and the
-    smallest batch whose doubling raises throughput by less than ``gain``.
+    smallest batch whose doubling raises throughput by less than ``gain``. Sheets of earlier
+    versions call the last one ``knee``.
 
     Examples
     --------
     >>> triangle([128, 0.1])
-    FAIL  answer must be 3 numbers: batch, dollars, knee, got [128, 0.1]
+    FAIL  answer must be 3 numbers: batch, dollars, turn, got [128, 0.1]
     """
     sizes, seconds, limit = np.asarray(given.sizes), np.asarray(given.seconds), given.limit
+    if isinstance(answer, Mapping) and "knee" in answer and "turn" not in answer:
+        answer = {"turn" if name == "knee" else name: value for name, value in answer.items()}
     rate = sizes / seconds
     grows = rate[1:] / rate[:-1] - 1
     cost = given.price / 3600 / rate * 1e6
     allowed = int(np.argmax(np.where(seconds <= limit, sizes, 0)))
-    knee = int(np.flatnonzero(grows < given.gain)[0])
+    turn = int(np.flatnonzero(grows < given.gain)[0])
     cheapest = int(np.argmin(cost))
-    right = {"batch": sizes[allowed], "dollars": cost[allowed], "knee": sizes[knee]}
+    right = {"batch": sizes[allowed], "dollars": cost[allowed], "turn": sizes[turn]}
     mistakes = {
         "that batch is the cheapest, but it breaks the latency limit": [
             sizes[cheapest],
             cost[cheapest],
-            sizes[knee],
+            sizes[turn],
         ],
-        "the knee is the batch before the doubling that gains too little, not after it": [
+        "it turns at the batch before the doubling that gains too little, not after it": [
             sizes[allowed],
             cost[allowed],
-            sizes[knee + 1],
+            sizes[turn + 1],
         ],
         "the price is for an hour, the throughput for a second": [
             sizes[allowed],
             3600 * cost[allowed],
-            sizes[knee],
+            sizes[turn],
         ],
         "that is the price of a batch at a time, not of its items": [
             sizes[allowed],
             cost[allowed] * sizes[allowed],
-            sizes[knee],
+            sizes[turn],
         ],
     }
     return numbers(answer, right, mistakes=mistakes)
