@@ -92,6 +92,55 @@ def canary_size(base_rate: Real, bad_rate: Real, power: Real = 0.8, level: Real 
     return int(needed) if needed.ndim == 0 else needed
 
 
+def detectable_rate(
+    base_rate: float, requests: int, power: float = 0.8, level: float = 0.05
+) -> float:
+    """Return the least bad rate that so many requests an arm tell from the usual one.
+
+    The p₂ above p₁ at which `canary_size` needs no more than ``requests``, to a relative 1e-9.
+
+    Parameters
+    ----------
+    base_rate : float
+        Usual failure rate, between 0 and 1.
+    requests : int
+        Of each arm.
+    power : float
+        Chance of noticing, between ``level`` and 1.
+    level : float
+        Chance of a false alarm, between 0 and 1.
+
+    Returns
+    -------
+    float
+        Infinite where not even a rate of nearly 1 is told apart.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    Examples
+    --------
+    >>> round(detectable_rate(0.005, 85_862), 5), detectable_rate(0.5, 2)
+    (0.006, inf)
+    """
+    base = check.number("base_rate", base_rate, least=1e-12, below=1)
+    requests = check.count("requests", requests)
+    low, high = base, 1 - (1 - base) * 1e-9
+    if canary_size(base, high, power, level) > requests:
+        return math.inf
+    while high - low > 1e-9 * low:
+        middle = (low + high) / 2
+        if not low < middle < high:
+            break
+        if canary_size(base, middle, power, level) <= requests:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
 def sequential_test(
     control: FloatArray, candidate: FloatArray, level: float = 0.05
 ) -> SequentialTest:

@@ -20,9 +20,9 @@ FLOORS = {
     "machine traces number_types devices model_config models step timeline _blocks _log_files "
     "_log_times _fast_logs _logs _results",
     "mechanisms": "_answer_times _paging _replica _stepwise batch_queue bounds caching calibration "
-    "contracts digits distillation engine fitting forecasts hardware histogram law loads measured "
-    "precision profiles quantization queueing safety simulation slo small_floats speculation sweep "
-    "tool_figures work workload",
+    "contracts digits distillation endpoints engine fitting forecasts gateways hardware histogram "
+    "law loads measured precision profiles quantization queueing safety simulation slo "
+    "small_floats speculation sweep tool_figures wire work workload",
     "scenarios": "cluster disaggregation economics planning routers scenarios scheduling",
     "evidence": "evidence",
     "shown": "prose style explore explore_parts explore_widget checks",

@@ -29,8 +29,10 @@ from labs import (
     disaggregation,
     distillation,
     economics,
+    endpoints,
     engine,
     evidence,
+    gateways,
     hardware,
     histogram,
     intervals,
@@ -48,6 +50,7 @@ from labs import (
     speculation,
     sweep,
     tool_figures,
+    wire,
     workload,
 )
 from labs.checks import batching as batching_checks
@@ -929,10 +932,71 @@ add(
     power=reals(0.5, 0.9),
     level=reals(0.01, 0.2),
 )
+add(
+    safety.detectable_rate,
+    base_rate=chance,
+    requests=st.integers(1, 10_000),
+    power=st.floats(0.5, 0.9),
+    level=st.floats(0.01, 0.2),
+)
 outcomes = st.lists(st.integers(0, 1), min_size=4, max_size=4)
 add(safety.sequential_test, control=outcomes, candidate=outcomes, level=chance)
 add(safety.psi, reference=several(0.1, 9), current=several(0, 9))
 add(safety.js_divergence, p=several(0.1, 9), q=several(0, 9))
+
+texts = st.just(["Hi", "!"])
+add(wire.varint, value=st.integers(0, 2**40))
+add(wire.protobuf, fields=st.just({1: 3, 2: "text", 3: [0.5]}))
+add(wire.grpc_message, payload=st.just(b"abc"))
+add(wire.http2_data, size=st.integers(0, 10**6), most=st.integers(16_384, 20_000))
+add(wire.sse_event, data=st.just("[DONE]"))
+add(wire.chunk, payload=st.just(b"abc"))
+add(wire.HeaderTable, room=st.integers(0, 4096))
+add(
+    wire.HeaderTable().size,
+    label="wire.HeaderTable.size",
+    headers=st.just([(":method", "POST")]),
+)
+add(endpoints.whole_answer, pieces=texts)
+add(endpoints.streamed_answer, pieces=texts)
+add(
+    endpoints.exchange,
+    pieces=texts,
+    stream=st.booleans(),
+    requests=st.just(1),
+    keep_alive=st.booleans(),
+    pause=st.just(0.0),
+)
+add(gateways.attempts, failure=reals(0, 1), tries=small, layers=small)
+add(
+    gateways.storm,
+    demand=number,
+    capacity=number,
+    tries=small,
+    outage=st.integers(0, 30),
+    seconds=st.integers(70, 99),
+    left=chance,
+    waste=chance,
+    budget=st.none() | chance,
+    breaker=st.none() | chance,
+    rest=small,
+)
+add(
+    gateways.cascade,
+    threshold=reals(0, 1),
+    large=reals(0, 1),
+    alpha=positive,
+    beta=positive,
+    price=reals(0, 1),
+    boast=positive,
+)
+add(gateways.busiest, sessions=st.integers(1, 300), replicas=st.integers(1, 30), p=chance)
+add(
+    gateways.moved,
+    before=st.integers(1, 30),
+    after=st.integers(1, 30),
+    scheme=st.sampled_from(["modulo", "consistent"]),
+)
 
 add(
     evidence.Rule,
@@ -1158,8 +1222,10 @@ MODULES = (
     digits,
     distillation,
     economics,
+    endpoints,
     engine,
     evidence,
+    gateways,
     hardware,
     histogram,
     intervals,
@@ -1175,6 +1241,7 @@ MODULES = (
     speculation,
     sweep,
     tool_figures,
+    wire,
     workload,
 )
 RESULTS_AND_FACTS = {

@@ -226,3 +226,19 @@ def test_bad_input_is_named(call: Any, argument: str) -> None:
     silent = warnings.catch_warnings(action="error")
     with silent, pytest.raises(ValueError, match=rf"^{argument} must be"):
         call()
+
+
+# What a day can tell
+
+
+@given(st.floats(0.001, 0.3), st.integers(100, 10**6))
+def test_a_detectable_rate_needs_that_many_requests_and_no_fewer(base: float, n: int) -> None:
+    found = safety.detectable_rate(base, n)
+    if found < 1:
+        assert safety.canary_size(base, found) <= n
+        closer = base + 0.999 * (found - base)
+        assert safety.canary_size(base, closer) > n * 0.99
+
+
+def test_too_few_requests_tell_nothing_apart() -> None:
+    assert safety.detectable_rate(0.5, 2) == math.inf
