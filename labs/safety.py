@@ -127,6 +127,8 @@ def detectable_rate(
     """
     base = check.number("base_rate", base_rate, least=1e-12, below=1)
     requests = check.count("requests", requests)
+    power = check.number("power", power, above=0, below=1)
+    level = check.number("level", level, above=0, below=1)
     low, high = base, 1 - (1 - base) * 1e-9
     if canary_size(base, high, power, level) > requests:
         return math.inf

@@ -269,6 +269,8 @@ class HeaderTable:
         1
         """
         total = 0
+        if not isinstance(headers, list | tuple):
+            raise check.refuse("headers", "a list of pairs of texts", headers)
         for header in headers:
             if not (isinstance(header, tuple) and [type(part) for part in header] == [str, str]):
                 raise check.refuse("headers", "pairs of texts", header)
