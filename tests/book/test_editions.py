@@ -363,7 +363,7 @@ class TestRelease:
                 page.on("pageerror", lambda error: errors.append(str(error)))
                 for _ in range(50):
                     try:
-                        page.goto(f"http://127.0.0.1:{port}/lessons/batching.html")
+                        page.goto(f"http://127.0.0.1:{port}/lessons/batching-production.html")
                         break
                     except Exception:  # it has not started yet
                         page.wait_for_timeout(100)

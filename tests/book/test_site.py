@@ -379,7 +379,7 @@ class TestThemeMends:
         ("λ", "lessons/batching.html#busy-is-not-loaded"),
         ("lambda", "lessons/batching.html#busy-is-not-loaded"),
         ("knee", "book/glossary.html#term-knee"),
-        ("chunked prefill", "lessons/batching.html#chunked-prefill"),
+        ("chunked prefill", "lessons/batching-production.html#chunked-prefill"),
         ("token budgt", "book/glossary.html#term-token-budget"),
     ],
 )
