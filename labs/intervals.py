@@ -266,6 +266,52 @@ def paired_loss(
     )
 
 
+def share_interval(found: int, n: int, level: float = 0.95) -> Interval:
+    """Return the exact interval for a share of which ``found`` of ``n`` were seen.
+
+    Clopper and Pearson's: the lower end is the share at which ``found`` or more are seen with
+    probability ``(1 - level) / 2``, the upper end the one at which ``found`` or fewer are. It
+    covers at least as often as it says, however few were found; none of n found leaves, at a
+    level of 0.9, up to about 3/n. For a bound to one side at 95% take the end of 0.9.
+
+    Parameters
+    ----------
+    found : int
+        How many were seen, from 0 to n.
+    n : int
+        Of how many, at least 1.
+    level : float
+        Confidence of the two ends together, between 0 and 1.
+
+    Returns
+    -------
+    Interval
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    References
+    ----------
+    Clopper and Pearson, "The use of confidence or fiducial limits illustrated in the case of the
+    binomial", Biometrika 26 (1934).
+
+    Examples
+    --------
+    >>> none = share_interval(0, 300, 0.9)
+    >>> none.low, round(none.high, 4)
+    (0.0, 0.0099)
+    """
+    n = check.count("n", n, most=10**9)
+    found = check.count("found", found, least=0, most=n)
+    level = check.number("level", level, above=0, below=1)
+    tail = (1 - level) / 2
+    low = special.betaincinv(found, n - found + 1, tail) if found else 0.0
+    high = special.betaincinv(found + 1, n - found, 1 - tail) if found < n else 1.0
+    return Interval(found / n, float(low), float(high), level)
+
+
 def percentile(sample: FloatArray, p: float) -> float:
     """Return the ⌈pn⌉-th smallest of n observations: the least that a share p keeps to.
 

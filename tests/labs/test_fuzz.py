@@ -261,6 +261,12 @@ add(
     policy=policies,
     rng=fresh(),
 )
+add(
+    intervals.share_interval,
+    found=st.integers(0, 5),
+    n=st.integers(5, 50),
+    level=chance,
+)
 add(simulation.mean_interval, signed=True, sample=several(-9, 9, 8), level=chance)
 
 lengths = st.lists(st.integers(1, 50), min_size=4, max_size=4)

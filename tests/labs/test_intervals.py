@@ -18,6 +18,7 @@ from labs.intervals import (
     paired_loss,
     percentile,
     quantile_interval,
+    share_interval,
 )
 
 # One shape
@@ -212,3 +213,33 @@ def test_a_share_that_floating_point_cannot_write_takes_its_own_rank(p: float, r
 def test_an_answer_that_never_came_counts() -> None:
     assert percentile([1.0, 2.0, np.inf], 0.99) == np.inf
     assert percentile([1.0, 2.0, np.inf], 0.66) == 2.0
+
+
+# Shares
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9, 0.99])
+@pytest.mark.parametrize(("found", "n"), [(0, 1), (0, 300), (3, 300), (7, 7), (12, 40)])
+def test_a_share_is_enclosed_as_clopper_and_pearson_do(found: int, n: int, level: float) -> None:
+    exact = stats.binomtest(found, n).proportion_ci(level, method="exact")
+    interval = share_interval(found, n, level)
+    assert interval.mean == found / n
+    assert interval.low == pytest.approx(exact.low, abs=1e-12)
+    assert interval.high == pytest.approx(exact.high, abs=1e-12)
+
+
+def test_an_exact_interval_covers_at_least_as_often_as_it_says() -> None:
+    n = 60
+    every = [share_interval(found, n, 0.9) for found in range(n + 1)]
+    for share in (0.003, 0.01, 0.05, 0.3, 0.97):
+        inside = np.array([share in interval for interval in every])
+        assert stats.binom.pmf(np.arange(n + 1), n, share)[inside].sum() >= 0.9
+
+
+@pytest.mark.parametrize(
+    ("found", "n", "level", "name"),
+    [(1, 0, 0.9, "n"), (4, 3, 0.9, "found"), (-1, 3, 0.9, "found"), (1, 3, 1.0, "level")],
+)
+def test_a_share_of_nothing_is_refused(found: int, n: int, level: float, name: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name} "):
+        share_interval(found, n, level)
