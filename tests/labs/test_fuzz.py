@@ -634,6 +634,14 @@ add(
 )
 classes = st.lists(st.integers(0, 9), min_size=6, max_size=6)
 add(digits.paired_loss, signed=True, labels=classes, teacher=classes, student=classes, level=chance)
+add(
+    intervals.paired_score,
+    signed=True,
+    labels=classes,
+    teacher=classes,
+    student=classes,
+    level=chance,
+)
 images = st.just(np.full((2, 64), 0.5))
 add(digits.soft_targets, network=st.just(TINY), x=images, temperature=temperature)
 add(digits.Network, signed=True, weights=st.just(TINY.weights), biases=st.just(TINY.biases))

@@ -16,6 +16,7 @@ from labs.intervals import (
     QuantileInterval,
     mean_interval,
     paired_loss,
+    paired_score,
     percentile,
     quantile_interval,
     share_interval,
@@ -186,6 +187,43 @@ def test_a_paired_interval_holds_the_true_loss_as_often_as_it_says() -> None:
     low, high = stats.binomtest(held, 2000).proportion_ci(0.999)
     assert low < 0.96
     assert high > 0.94
+
+
+def paired(b: int, c: int, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    truth = np.zeros(n, int)
+    teacher, student = truth.copy(), truth.copy()
+    student[:b], teacher[b : b + c] = 1, 2
+    return truth, teacher, student
+
+
+@pytest.mark.parametrize("n", [1, 20, 50, 500])
+def test_without_disagreement_a_score_interval_ends_at_a_known_place(n: int) -> None:
+    square = stats.norm.ppf(0.975) ** 2
+    found = paired_score(*paired(0, 0, n))
+    assert (found.low, found.high) == pytest.approx((-square / (n + square), square / (n + square)))
+
+
+@pytest.mark.parametrize(("b", "c", "n"), [(8, 0, 100), (30, 12, 500), (25, 25, 50), (0, 4, 500)])
+def test_a_score_interval_ends_where_the_test_of_that_loss_rejects(b: int, c: int, n: int) -> None:
+    found = paired_score(*paired(b, c, n), level=0.9)
+    assert (found.loss, found.only_teacher, found.only_student) == ((b - c) / n, b, c)
+    for loss in (found.low, found.high):
+        # The likeliest table with this loss, by search over the share q of the student alone.
+        q = np.linspace(max(0, -loss), (1 - loss) / 2, 400_001)[1:-1]
+        likelihood = b * np.log(q + loss) + c * np.log(q) + (n - b - c) * np.log1p(-loss - 2 * q)
+        at = q[np.argmax(likelihood)]
+        z = (b - c - n * loss) / math.sqrt(n * (2 * at + loss - loss**2))
+        assert abs(z) == pytest.approx(stats.norm.ppf(0.95), rel=2e-3)
+    turned = paired_score(*paired(c, b, n), level=0.9)
+    assert (turned.low, turned.high) == pytest.approx((-found.high, -found.low))
+
+
+@pytest.mark.parametrize("limit", [0.01, 0.015, 0.03])
+def test_a_gate_on_a_score_interval_lets_hardly_more_pass_than_it_says(limit: float) -> None:
+    # The student is never right alone, and loses just what the gate refuses: exact, no draws.
+    n = 500
+    passing = [b for b in range(40) if paired_score(*paired(b, 0, n)).high <= limit]
+    assert stats.binom.pmf(passing, n, limit).sum() < 0.025
 
 
 # Percentiles
