@@ -12,6 +12,9 @@ from labs.intervals import percentile
 from labs.validation import FloatArray
 from labs.workload import MOST_REQUESTS, Workload, azure_chat, zipf
 
+#: What a router may count of a line, as `serve_tenants` says.
+COUNTS = ("prompts", "requests", "tokens")
+
 
 @dataclass(frozen=True)
 class ChatService:
@@ -171,6 +174,8 @@ def serve_tenants(
     exponent: float = 0.9,
     prefix: int = 2000,
     room: int = 30,
+    counts: str = "prompts",
+    answer_token: float = 0.0,
 ) -> TenantService:
     """Prefill chat requests of many tenants, each of whom puts a prefix of its own before them.
 
@@ -179,6 +184,11 @@ def serve_tenants(
     sends a request to the shortest line of a server that keeps its prefix, unless that line is
     more than ``slack`` requests longer than the shortest of all, which then gets the request and
     keeps the prefix too. Prefill takes time in proportion to tokens; a prefix found takes none.
+
+    A line's length is what the router counts. ``prompts`` that are not yet read, which a router
+    seldom knows; ``requests`` in flight, which stay for ``answer_token`` seconds a token of their
+    answer after they are read (answers take nothing from prefill); or ``tokens`` that are still to
+    be read, and ``slack`` is of the same.
 
     Parameters
     ----------
@@ -201,6 +211,11 @@ def serve_tenants(
         Tokens of each prefix, at least 0.
     room : int
         Prefixes that a server keeps, at least 1.
+    counts : str
+        ``prompts``, ``requests`` or ``tokens``.
+    answer_token : float
+        Seconds that a request is in flight for each token of its answer, at least 0; only what
+        counts ``requests`` sees it.
 
     Returns
     -------
@@ -229,11 +244,23 @@ def serve_tenants(
     tenants = check.count("tenants", tenants, most=MOST_REQUESTS)
     prefix = check.count("prefix", prefix, least=0)
     room = check.count("room", room)
+    check.one_of("counts", counts, COUNTS)
+    answers = check.number("answer_token", answer_token, least=0, most=check.MOST)
+    if counts != "requests" and answers:
+        raise check.refuse("answer_token", "0 where requests are not counted", answer_token)
     rng = np.random.default_rng(check.count("seed", seed, least=0))
     chat = azure_chat(requests, rate, rng)
     tenant = zipf(tenants, exponent, requests, rng)
     sojourn, found, work = _follow_prefixes(
-        chat, tenant.tolist(), token_time, token_time * prefix, servers, room, slack
+        chat,
+        tenant.tolist(),
+        token_time,
+        token_time * prefix,
+        servers,
+        room,
+        slack,
+        counts == "tokens",
+        (answers * chat.output).tolist(),
     )
     warm = sojourn[requests // 10 :]
     return TenantService(
@@ -252,15 +279,20 @@ def _follow_prefixes(
     servers: int,
     room: int,
     slack: int,
+    by_work: bool,
+    answers: list[float],
 ) -> tuple[FloatArray, int, FloatArray]:
     """Return sojourns, prefixes found, and the work of each server."""
     kept: list[OrderedDict[int, None]] = [OrderedDict() for _ in range(servers)]
-    present, free, work = [0] * servers, [-np.inf] * servers, np.zeros(servers)
+    present: list[float] = [0.0] * servers
+    free, work = [-np.inf] * servers, np.zeros(servers)
     leaving: list[tuple[float, int]] = []
     sojourn: list[float] = []
     found = 0
     own = (token_time * chat.prompt).tolist()
-    for now, who, lasts in zip(chat.arrival.tolist(), tenant, own, strict=True):
+    for now, who, lasts, stays in zip(chat.arrival.tolist(), tenant, own, answers, strict=True):
+        if by_work:
+            present = [max(0.0, end - now) / token_time for end in free]
         while leaving and leaving[0][0] <= now:
             present[heappop(leaving)[1]] -= 1
         shortest = min(present)
@@ -275,8 +307,9 @@ def _follow_prefixes(
         if len(kept[server]) > room:
             kept[server].popitem(last=False)
         free[server] = max(now, free[server]) + lasts
-        present[server] += 1
         work[server] += lasts
-        heappush(leaving, (free[server], server))
+        if not by_work:
+            present[server] += 1
+            heappush(leaving, (free[server] + stays, server))
         sojourn.append(free[server] - now)
     return np.array(sojourn), found, work

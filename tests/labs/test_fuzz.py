@@ -851,6 +851,8 @@ add(
     exponent=st.floats(0, 2),
     prefix=st.integers(0, 3000),
     room=small,
+    counts=st.sampled_from(("prompts", "requests", "tokens")),
+    answer_token=st.floats(0, 0.1),
 )
 add(
     scheduling.place,

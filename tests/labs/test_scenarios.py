@@ -87,6 +87,25 @@ def test_pure_affinity_gives_every_tenant_one_server_and_a_hot_tenant_one_hot_se
     assert skewed.p99 > 20 * even.p99
 
 
+def test_a_router_that_counts_answers_keeps_a_longer_tail_than_one_that_counts_work() -> None:
+    load = {**TENANTS, "exponent": 1.2}
+    prompts = [serve_tenants(**{**load, "seed": seed}, slack=3).p99 for seed in range(1, 4)]
+    flight = [
+        serve_tenants(**{**load, "seed": seed}, slack=3, counts="requests", answer_token=0.05).p99
+        for seed in range(1, 4)
+    ]
+    work = [
+        serve_tenants(**{**load, "seed": seed}, slack=2000, counts="tokens").p99
+        for seed in range(1, 4)
+    ]
+    assert np.median(work) < np.median(prompts) < np.median(flight)
+    # Requests that leave once they are read are prompts not yet read.
+    same = serve_tenants(**load, slack=3, counts="requests")
+    assert same == serve_tenants(**load, slack=3)
+    with pytest.raises(ValueError, match="answer_token"):
+        serve_tenants(**load, slack=3, answer_token=0.1)
+
+
 def test_more_room_finds_more_prefixes() -> None:
     hits = [serve_tenants(**TENANTS, slack=10**6, room=room).hits for room in (1, 10, 25, 200)]
     assert hits == sorted(hits)
