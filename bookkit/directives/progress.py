@@ -103,11 +103,20 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 def answered(env: BuildEnvironment, known: list[tuple[str, RecordedLesson]]) -> nodes.table:
     """Return a table of what lessons answer."""
-    rows = [
-        row([nodes.Text(answers(env.get_doctree(page))), link(lesson)], ())
-        for page, lesson in known
-    ]
-    return nodes.table("", ruled(row(map(nodes.Text, ("You ask", "You read")), ()), rows))
+    rows = []
+    for page, lesson in known:
+        asked, minutes = nodes.Text(answers(env.get_doctree(page))), counted(env, page)[0]
+        rows.append(row([asked, link(lesson), nodes.Text(str(minutes))], ()))
+    head = row(map(nodes.Text, ("You ask", "You read", "Minutes")), ())
+    return nodes.table("", ruled(head, rows))
+
+
+def counted(env: BuildEnvironment, page: str) -> tuple[int, int]:
+    """Return the minutes and sections of a lesson, of both its pages where it has two."""
+    pages = [page, page + SECOND] if page + SECOND in env.found_docs else [page]
+    sums = np.array([count(env.get_doctree(one)) for one in pages]).sum(axis=0)
+    minutes, sections, *_ = sums.round().astype(int)
+    return int(minutes), int(sections)
 
 
 def table(env: BuildEnvironment, known: list[tuple[str, RecordedLesson]]) -> nodes.table:
@@ -118,15 +127,11 @@ def table(env: BuildEnvironment, known: list[tuple[str, RecordedLesson]]) -> nod
     )
     rows = []
     for page, lesson in known:
-        doctree = env.get_doctree(page)
-        pages = [page, page + SECOND] if page + SECOND in env.found_docs else [page]
-        counted = np.array([count(env.get_doctree(one)) for one in pages])
-        minutes, sections, *_ = counted.sum(axis=0).round().astype(int)
-        numbers = [nodes.Text(str(n)) for n in (minutes, sections, lesson.total)]
+        numbers = [nodes.Text(str(n)) for n in (*counted(env, page), lesson.total)]
         found = row(
             [link(lesson), *numbers], ("not yet", f"0/{lesson.total}", "not attempted", "0")
         )
-        found[0] += nodes.paragraph("", answers(doctree), classes=["answers"])
+        found[0] += nodes.paragraph("", answers(env.get_doctree(page)), classes=["answers"])
         rows.append(found)
     head = row(map(nodes.Text, columns), mine)
     return nodes.table("", ruled(head, rows), classes=["lessons-table"])
