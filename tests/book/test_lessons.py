@@ -133,6 +133,29 @@ def test_figures_are_numbered_and_referred_to_and_equations_too(lesson: Path) ->
         assert re.search(rf'<figure[^>]*id="{name}".*?Fig\. \d+', shown, re.S), name
 
 
+ORDER = re.findall(r"file: lessons/(\S+)", (ROOT / "_toc.yml").read_text("utf-8"))
+WORDS = (
+    *("request", "token", "prompt", "prefill", "decode", "KV cache", "bandwidth", "percentile"),
+    *("Poisson arrivals", "Little's law", "replica", "engine", "kernel", "bf16", "load"),
+)
+
+
+@every_page
+def test_what_a_page_needs_comes_before_it(page: Path) -> None:
+    needs = re.search(r"^:needs: (.*)$", page.read_text("utf-8"), re.M)[1]
+    before = re.findall(r"\]\((?:\.\./lessons/)?([\w-]+)\.md", needs)
+    assert before or page.stem == ORDER[0]
+    for name in before:
+        assert ORDER.index(name) < ORDER.index(page.stem), name
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_the_first_lesson_explains_what_the_others_take_for_granted(word: str) -> None:
+    first = "".join((ROOT / f"lessons/{name}.md").read_text("utf-8") for name in ORDER[:2])
+    linked = re.findall(r"\{term\}`(?:[^`<]*<)?([^`>]+)>?`", first)
+    assert word in linked
+
+
 @every_lesson
 def test_a_lesson_links_the_glossary_and_its_terms_exist(lesson: Path) -> None:
     shown = "\n".join(map(html, pages(lesson)))
