@@ -11,7 +11,8 @@ Two forms. ``lanes`` are rows of blocks, in time or in memory::
     ```
 
 A block is a label, ``*`` and how many units it is long; the same letter has the same colour, ``.``
-is what is empty, ``/`` wasted. ``flow`` is a grid of boxes and arrows::
+is what is empty, ``/`` wasted, ``~`` a space; a lane named ``_`` has no name. ``flow`` is a grid of
+boxes and arrows::
 
     ```{schematic} flow
     :name: fig-path
@@ -99,7 +100,7 @@ def lanes(lines: list[str], unit: str) -> Drawing:
             found = BLOCK.match(word)
             assert found is not None  # noqa: S101
             blocks.append((found["label"].replace("~", " "), int(found["length"] or 1)))
-        rows.append((name.strip(), blocks))
+        rows.append((name.strip().removeprefix("_"), blocks))
     long = max(sum(length for _, length in blocks) for _, blocks in rows)
     step = max([UNIT, *(((_wide(a) + 8) / n) for _, b in rows for a, n in b if a not in "./")])
     step = min(step, max(UNIT, 620 / long))
@@ -194,7 +195,7 @@ def flow(lines: list[str]) -> Drawing:
             parts.append(f'<path class="head" d="M{end:g} {b:g}l-8 -4v8z"/>')
             if label:
                 parts.append(_text((half + end) / 2 - 2, b - 5, label, "soft"))
-    width = left[-1] + wide[-1] + 1
+    width = left[-1] + wide[-1] + 2
     return Drawing(width, len(rows) * pitch - 12, tuple(parts))
 
 
