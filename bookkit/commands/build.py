@@ -47,6 +47,7 @@ SOURCES = (
 SETTINGS = ("BOOK_REPOSITORY", numbers.WRITE)
 PAGES = (".md", ".ipynb")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
+REASON = re.compile(r"(?!During handling)\s*[A-Za-z]")
 NOISE = re.compile(r".*((Md|Nb)ParserConfig\(|Kernel is running over TCP)")
 
 
@@ -126,7 +127,13 @@ def readable(lines: Iterable[str]) -> Iterator[str]:
     traceback: list[str] = []
 
     def told() -> list[str]:
-        return [] if any("/jupyter_book/" in line for line in traceback) else traceback
+        if not any("/jupyter_book/" in line for line in traceback):
+            return traceback
+        # Where the frames are Jupyter Book's own only its reason is worth reading.
+        frames = [n for n, line in enumerate(traceback) if line.startswith(" ")]
+        after = (ANSI.sub("", line) for line in traceback[frames[-1] + 2 :])
+        reason = [line for line in after if REASON.match(line)]
+        return [] if any("non-zero exit code" in line for line in reason) else reason
 
     for line in lines:
         if line.startswith("The HTML pages are in"):

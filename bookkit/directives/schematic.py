@@ -196,7 +196,7 @@ def flow(lines: list[str]) -> Drawing:
             if label:
                 parts.append(_text((half + end) / 2 - 2, b - 5, label, "soft"))
     width = left[-1] + wide[-1] + 2
-    return Drawing(width, len(rows) * pitch - 12, tuple(parts))
+    return Drawing(width, len(rows) * pitch - 10, tuple(parts))
 
 
 class Schematic(SphinxDirective):

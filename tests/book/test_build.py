@@ -154,6 +154,14 @@ def test_a_warning_fails_every_build_and_is_named_by_file_and_line(book: Book) -
             assert f"lessons/tiny.md:{book.line(directive)}: WARNING: Unknown directive" in output
 
 
+def test_a_malformed_table_of_contents_says_what_is_wrong(book: Book) -> None:
+    toc = book.root / "_toc.yml"
+    toc.write_text(toc.read_text() + toc.read_text().splitlines()[-1] + "\n")
+    output = book.broken()
+    assert "document file used multiple times" in output
+    assert "Traceback" not in output
+
+
 def test_a_reference_that_another_page_broke_fails_the_build(book: Book) -> None:
     book.built()
     edit(book.lesson, "(lesson)=\n", "")

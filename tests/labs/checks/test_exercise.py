@@ -45,8 +45,8 @@ def arrays(value: object) -> Iterator[np.ndarray]:
             yield from arrays(part)
 
 
-def test_there_are_thirty_two_of_them() -> None:
-    assert len(EXERCISES) == 32
+def test_there_are_thirty_six_of_them() -> None:
+    assert len(EXERCISES) == 36
     assert {name.partition(".")[0] for name in EXERCISES} == set(SHEETS)
 
 
