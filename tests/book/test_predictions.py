@@ -191,7 +191,7 @@ def test_from_a_dark_page_paper_is_light(opened: Callable[..., Page]) -> None:
 
 @pytest.mark.parametrize("junk", ["%E0%A4%A", "%", "?", "a?b=%", '"]'])
 def test_an_address_that_is_nonsense_breaks_nothing(junk: str, opened: Callable[..., Page]) -> None:
-    page = opened(f"lessons/caching.html#{junk}")
+    page = opened(f"lessons/caching-production.html#{junk}")
     page.locator(".predict-shows").wait_for()
     assert page.locator(".check-standing").is_visible()
     assert page.visit.errors == []
