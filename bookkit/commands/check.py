@@ -48,7 +48,10 @@ CHECKS = (
     Check("notebooks", [*PYTHON, "bookkit.commands.notebooks"], (SITE, TEST), book=True),
     Check(
         "pages",
-        [*PYTEST, *TWO, "--durations=30", "-m", "not lighthouse and not network", "tests/book"],
+        [
+            *(*PYTEST, *TWO, "--no-loadscope-reorder", "--durations=30"),
+            *("-m", "not lighthouse and not network", "tests/book"),
+        ],
         (SITE, TEST),
         book=True,
     ),

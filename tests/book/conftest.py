@@ -16,6 +16,16 @@ expect.set_options(timeout=20_000)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
+# Files that take minutes are begun first, so that neither of two processes waits for the other.
+LONGEST = ("test_site.py", "test_sphinx.py", "test_install.py", "test_exercises.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of the files that take longest first; all keep their order otherwise."""
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(LONGEST)))
+
+
 class Visit:
     """What a page asked of other hosts, and what it reported as wrong."""
 
