@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 NAME = "katex"
 FOLDER = Path("vendor", "katex", "dist")
 KATEX = ROOT / "book" / "_static" / FOLDER / "katex.min.js"
-STYLE = (FOLDER / "katex.css").as_posix()
 SET = """function set(tex, options) {
   return JSON.stringify(katex.renderToString(tex, JSON.parse(options)));
 }"""
@@ -73,7 +72,7 @@ def typeset(tex: str, *, display: bool = False) -> str:
     """
     options = json.dumps({**OPTIONS, "displayMode": display})
     try:
-        return str(json.loads(_engine().get("set")(tex, options)))
+        return str(json.loads(_engine().get("set")(" ".join(tex.split()), options)))
     except quickjs.JSException as error:
         raise ValueError(str(error).splitlines()[0]) from None
 
@@ -127,7 +126,7 @@ def characters(site: Site) -> set[str]:
 def trim(site: Site) -> None:
     """Leave in the fonts of formulas what the site draws, and in their style sheet those fonts."""
     used, folder = characters(site), site.out / "_static" / FOLDER
-    (folder / KATEX.name).unlink()
+    (folder / KATEX.name).unlink(missing_ok=True)
     style = folder / "katex.css"
     style.write_text(OTHERS.sub("", style.read_text("utf-8")), "utf-8")
     logging.getLogger("fontTools").setLevel(logging.WARNING)
@@ -141,7 +140,6 @@ def trim(site: Site) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the renderer and its style sheet."""
+    """Register the renderer; its style sheet is one of the book's."""
     app.add_html_math_renderer(NAME, (visit_inline, None), (visit_display, None))
-    app.add_css_file(STYLE)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

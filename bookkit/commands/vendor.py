@@ -42,13 +42,13 @@ def font(published: bytes, family: str, axes: dict[str, Any]) -> bytes:
     options = subset.Options(layout_features=FEATURES, hinting=False)
     subsetter = subset.Subsetter(options)
     subsetter.populate(unicodes=[*range(0x20, 0x7F), *range(0xA0, 0x100), *map(ord, SIGNS)])
-    found = TTFont(io.BytesIO(published))
+    found = TTFont(io.BytesIO(published), recalcTimestamp=False)
     subsetter.subset(found)
     between, made = io.BytesIO(), io.BytesIO()
     found.flavor = None
     found.save(between)
     limits = {axis: tuple(at) if isinstance(at, list) else at for axis, at in axes.items()}
-    found = instancer.instantiateVariableFont(TTFont(between), limits)
+    found = instancer.instantiateVariableFont(TTFont(between, recalcTimestamp=False), limits)
     for record in found["name"].names:
         if record.nameID in {1, 4, 6, 16}:
             record.string = family.replace(" ", "") if record.nameID == 6 else family

@@ -237,6 +237,5 @@ class Schematic(SphinxDirective):
 
 
 def setup(app: Sphinx) -> None:
-    """Register the directive and its look."""
+    """Register the directive; schematic.css has its look."""
     app.add_directive("schematic", Schematic)
-    app.add_css_file("schematic.css")

@@ -475,7 +475,7 @@ def test_the_contents_and_the_first_page_say_what_each_lesson_answers(
     table = first.locator("article table", has_text="You ask")
     assert table.locator("tbody td:first-child").all_inner_texts() == questions
     link = table.locator("tbody tr", has_text=questions[0]).get_by_role("link")
-    assert link.get_attribute("href").endswith("lessons/batching.html")
+    assert link.get_attribute("href").endswith("lessons/intuition.html")
 
 
 def test_without_scripts_a_page_has_its_colours_and_no_empty_columns(
